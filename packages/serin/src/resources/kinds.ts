@@ -99,6 +99,14 @@ export const CustomResourceDefinition: Kind = kind(
   { shortNames: ['crd', 'crds'], categories: ['api-extensions'], namespaced: false, subresources: ['status'] },
 )
 
+export const Ingress: Kind = kind('networking.k8s.io', 'v1', 'Ingress', 'ingresses', {
+  shortNames: ['ing'],
+  subresources: ['status'],
+})
+export const IngressClass: Kind = kind('networking.k8s.io', 'v1', 'IngressClass', 'ingressclasses', {
+  namespaced: false,
+})
+
 export const Listener: Kind = ambassador('Listener', 'listeners')
 export const Host: Kind = ambassador('Host', 'hosts')
 export const Mapping: Kind = ambassador('Mapping', 'mappings')
@@ -140,6 +148,8 @@ export const KINDS: readonly Kind[] = [
   Host,
   Mapping,
   TCPMapping,
+  IngressClass,
+  Ingress,
   Deployment,
   ReplicaSet,
   Pod,
