@@ -29,7 +29,7 @@ export interface QueryMatch {
 /** All parts must match. */
 export interface RouteMatch {
   readonly path: PathMatch
-  /** The Host header of the request, compared without regard to case; absent: any. */
+  /** The Host header of the request as it came (after `stripHostPort`), compared with regard to case, as Envoy does; absent: any. */
   readonly host?: TextMatch
   /** Absent: any method. */
   readonly method?: TextMatch

@@ -6,7 +6,7 @@ export interface Settings {
   readonly suppressEnvoyHeaders: boolean
   readonly useRemoteAddress: boolean
   readonly preserveExternalRequestId: boolean
-  /** `any` is what serin does unless told otherwise (Emissary: `none`). */
+  /** Which port is taken off the Host header before a route is looked for: that of the Listener (`matching`), or whatever there is. */
   readonly stripHostPort: 'none' | 'matching' | 'any'
   readonly mergeSlashes: boolean
   readonly rejectEscapedSlashes: boolean
@@ -65,7 +65,7 @@ export const DEFAULT_SETTINGS: Settings = {
   suppressEnvoyHeaders: false,
   useRemoteAddress: true,
   preserveExternalRequestId: false,
-  stripHostPort: 'any',
+  stripHostPort: 'none',
   mergeSlashes: false,
   rejectEscapedSlashes: false,
   underscoreHeaders: 'allow',
