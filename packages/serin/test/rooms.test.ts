@@ -4,7 +4,20 @@ import { dirname, relative, resolve, sep } from 'node:path'
 import { test } from 'node:test'
 
 /** Reading order of the rooms. A file may import from its own room and from rooms above it; files at the root see all. */
-const ROOMS = ['model', 'wire', 'metrics', 'gateway', 'resources', 'store', 'compile', 'workloads', 'rollouts', 'api', 'dashboard', 'cli']
+const ROOMS = [
+  'model',
+  'wire',
+  'metrics',
+  'gateway',
+  'resources',
+  'store',
+  'compile',
+  'workloads',
+  'rollouts',
+  'api',
+  'dashboard',
+  'cli',
+]
 
 const src = resolve(import.meta.dirname, '../../src')
 const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'))

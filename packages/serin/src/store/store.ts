@@ -33,6 +33,9 @@ export interface ListOptions {
   readonly fieldSelector?: string
   readonly limit?: number
   readonly continue?: string
+  /** Not older than this, or with `resourceVersionMatch` `Exact`, the state at this one. Absent or `0`: the newest. */
+  readonly resourceVersion?: string
+  readonly resourceVersionMatch?: 'Exact' | 'NotOlderThan'
 }
 
 export interface List<T> {
@@ -61,8 +64,13 @@ export type WatchEvent<T> =
 
 export interface WriteOptions {
   readonly subresource?: 'status' | 'scale'
+  /** Who writes, for `metadata.managedFields`. */
   readonly fieldManager?: string
   readonly dryRun?: boolean
+  /** What to do about fields that the kind does not have: drop them (`Ignore`, the default), tell (`Warn`), refuse (`Strict`). */
+  readonly fieldValidation?: 'Ignore' | 'Warn' | 'Strict'
+  /** Is told of warnings, as a Kubernetes API sends them in `Warning` headers. */
+  readonly onWarning?: (text: string) => void
 }
 
 export interface DeleteOptions {
