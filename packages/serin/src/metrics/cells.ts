@@ -26,10 +26,13 @@ const SUMS = [
   'protocolErrors',
   'resetsReceived',
   'resetsSent',
+  'logLines',
+  'logLinesDropped',
+  'cpuSeconds',
 ] as const
 
 /** States, not counts: the largest of the workers' is taken, and they go with their worker. */
-const GAUGES = ['membersHealthy', 'membersTotal'] as const
+const GAUGES = ['membersHealthy', 'membersTotal', 'residentBytes', 'heapBytes', 'loopUtilization'] as const
 
 type CellName = (typeof SUMS)[number] | (typeof GAUGES)[number]
 

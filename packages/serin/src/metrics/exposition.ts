@@ -26,13 +26,14 @@ interface Metric {
 export const METRICS: readonly Metric[] = [
   ...ofDestinations(),
   ...ofListeners(),
+  ...ofWorkers(),
   ...envoyMetricsOfClusters(),
   ...envoyMetricsOfListeners(),
 ]
 
 /** Families of all metrics. Pure. */
 export function families(series: readonly Series[]): Family[] {
-  const byKind: Record<Kind, Series[]> = { destination: [], listener: [], cluster: [] }
+  const byKind: Record<Kind, Series[]> = { destination: [], listener: [], cluster: [], worker: [] }
   for (const one of series) byKind[one.labels.kind].push(one)
   return METRICS.map(({ name, type, help, of, measure }) => ({
     name,
@@ -96,6 +97,31 @@ function ofListeners(): Metric[] {
       cell(CELL.connectionsRefused),
     ),
     counter('serin_listener_protocol_errors_total', 'Requests that were not HTTP.', cell(CELL.protocolErrors)),
+  ]
+}
+
+function ofWorkers(): Metric[] {
+  const counter = metricMaker('worker', 'counter')
+  const gauge = metricMaker('worker', 'gauge')
+  return [
+    counter(
+      'serin_worker_cpu_seconds_total',
+      'Processor time that a worker (and those it replaced) used.',
+      cell(CELL.cpuSeconds),
+    ),
+    gauge('serin_worker_resident_memory_bytes', 'Resident memory of a worker.', cell(CELL.residentBytes)),
+    gauge('serin_worker_heap_bytes', 'JavaScript heap that a worker uses.', cell(CELL.heapBytes)),
+    gauge(
+      'serin_worker_loop_utilization_ratio',
+      'Share of the time since the last sample that a worker was busy.',
+      cell(CELL.loopUtilization),
+    ),
+    counter('serin_access_log_lines_total', 'Lines written to the access log.', cell(CELL.logLines)),
+    counter(
+      'serin_access_log_dropped_lines_total',
+      'Lines that the access log could not take.',
+      cell(CELL.logLinesDropped),
+    ),
   ]
 }
 
@@ -192,6 +218,8 @@ function labelsOf({ labels }: Series): LabelValues {
       return { listener: labels.listener }
     case 'cluster':
       return { envoy_cluster_name: labels.statName }
+    case 'worker':
+      return { worker: labels.worker }
   }
 }
 

@@ -8,6 +8,8 @@ export type Labels =
   | { readonly kind: 'listener'; readonly listener: string; readonly statsPrefix: string }
   /** Clusters of one statName share a row, as in Envoy. */
   | { readonly kind: 'cluster'; readonly statName: string }
+  /** The place of a worker: its replacement counts on. */
+  | { readonly kind: 'worker'; readonly worker: number }
 
 /** Codes outside COMMON_CODES that one meter tells apart; more are counted as 599 or the like of their class. */
 const RARE_CODES_MAX = 32
@@ -61,10 +63,10 @@ export class Meter {
     cells[FIRST_UPSTREAM_BUCKET + bucketOf(ms)]! += 1
   }
 
-  /** One more of what `cell` counts: `meter.count(CELL.retries)`. */
-  count(cell: number): void {
+  /** One (or `by`) more of what `cell` counts: `meter.count(CELL.retries)`. */
+  count(cell: number, by = 1): void {
     this.cells[CELL.changes]! += 1
-    this.cells[cell]! += 1
+    this.cells[cell]! += by
   }
 
   /** Sets a gauge: `meter.set(CELL.membersHealthy, 4)`. */
@@ -100,5 +102,7 @@ export function labelKey(labels: Labels): string {
       return `l\0${labels.listener}\0${labels.statsPrefix}`
     case 'cluster':
       return `c\0${labels.statName}`
+    case 'worker':
+      return `w\0${labels.worker}`
   }
 }

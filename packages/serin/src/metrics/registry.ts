@@ -17,6 +17,8 @@
  * Asking for the same labels again gives the same meter. A meter that a plan no longer asks for stays for a while (a
  * scraper has to see its last counts, and requests of the old plan end later), then goes.
  */
+import { performance, type EventLoopUtilization } from 'node:perf_hooks'
+import { getHeapStatistics } from 'node:v8'
 import { CELL, CELL_COUNT } from './cells.ts'
 import { labelKey, Meter, type Labels } from './meter.ts'
 import type { Sample, SampleRow } from './sample.ts'
@@ -42,6 +44,8 @@ export class Registry {
   #removed: number[] = []
   #nextId = 0
   #plan = 0
+  #worker: Meter | undefined
+  #loop: EventLoopUtilization = performance.eventLoopUtilization()
 
   /** Every meter that is asked for from here on belongs to the new plan. */
   beginPlan(): void {
@@ -51,7 +55,7 @@ export class Registry {
   /** Meters that were not asked for since `beginPlan` start to age; old ones without a running request go. */
   endPlan(nowMs: number): void {
     for (const [key, entry] of this.#entries) {
-      if (entry.plan === this.#plan) entry.unusedSince = undefined
+      if (entry.plan === this.#plan || entry.meter === this.#worker) entry.unusedSince = undefined
       else if (entry.unusedSince === undefined) entry.unusedSince = nowMs
       else if (nowMs - entry.unusedSince > UNUSED_MS_MAX) this.#remove(key, entry)
     }
@@ -72,9 +76,16 @@ export class Registry {
     return this.#meter({ kind: 'cluster', statName })
   }
 
+  /** The meter of this worker itself. Belongs to no plan. */
+  worker(index: number): Meter {
+    this.#worker ??= this.#meter({ kind: 'worker', worker: index })
+    return this.#worker
+  }
+
   /** What changed since the last sample; `full`: all there is. */
   sample(full = false): Sample {
     const rows: SampleRow[] = []
+    if (this.#worker) this.#loop = measureProcess(this.#worker, this.#loop)
     for (const entry of this.#entries.values()) {
       const changes = entry.meter.cells[CELL.changes]!
       if (!full && entry.sampledChanges === changes) continue
@@ -114,6 +125,17 @@ export class Registry {
     this.#removed.push(entry.meter.id)
     // The row is not used again: somebody may still hold the meter.
   }
+}
+
+/** What this process has used so far; how busy its loop was since the last sample. */
+function measureProcess(meter: Meter, loopBefore: EventLoopUtilization): EventLoopUtilization {
+  const { user, system } = process.cpuUsage()
+  const loop = performance.eventLoopUtilization()
+  meter.set(CELL.cpuSeconds, (user + system) / 1e6)
+  meter.set(CELL.residentBytes, process.memoryUsage.rss())
+  meter.set(CELL.heapBytes, getHeapStatistics().used_heap_size)
+  meter.set(CELL.loopUtilization, performance.eventLoopUtilization(loop, loopBefore).utilization)
+  return loop
 }
 
 function rowOf(meter: Meter, withLabels: boolean): SampleRow {
