@@ -1,0 +1,20 @@
+/** What this library adds to Fastify's own types. Importing any Fastify part of it brings them along. */
+
+import type { KnownVersionText, VersionInput } from '../core/register.ts'
+
+declare module 'fastify' {
+  interface RouteShorthandOptions {
+    /** Which versions this route serves; see {@link VersionInput}. Without it: the `default` version. */
+    version?: VersionInput
+    /** States that this route replaces one of an older version; if there is none, the API does not start. */
+    overrides?: boolean
+  }
+  interface FastifyContextConfig {
+    /** The version that a copy of a route serves; undefined on neutral and unversioned routes. */
+    apiVersion?: KnownVersionText
+  }
+  interface FastifyRequest {
+    /** The version that serves this request, as canonical text (`2`, `1.10`); undefined on neutral and unversioned routes. */
+    readonly apiVersion: KnownVersionText | undefined
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Routes of a scope are written down instead of registered, until all of them are known.
+ *
+ * The scope's own route methods are shadowed. Fastify makes an encapsulated instance with `Object.create(parent)`, so that plugins
+ * inside the scope inherit the shadows, and `this` tells which instance a route belongs to: its hooks, decorators and prefix stay its own.
+ */
+
+import type { FastifyInstance, RouteOptions } from 'fastify'
+import type { Origin } from '../core/diagnostics.ts'
+import { callerOrigin } from '../core/origin.ts'
+
+export interface CollectedRoute {
+  readonly instance: FastifyInstance
+  /** What the author wrote; never given to Fastify itself, which changes what it gets. */
+  readonly options: RouteOptions
+  readonly origin: Origin | undefined
+}
+
+export interface Collector {
+  readonly routes: readonly CollectedRoute[]
+  /** The scope's `route` as it was, to be called on the instance that declared the route. */
+  readonly register: (instance: FastifyInstance, options: RouteOptions) => void
+  /** From now on, routes go to Fastify directly again. */
+  readonly stop: () => void
+}
+
+type Shadowed = Record<string, unknown>
+
+/** Begins to collect on this scope and on every plugin registered inside it. */
+export function collectRoutes(scope: FastifyInstance): Collector {
+  const routes: CollectedRoute[] = []
+  const target = scope as unknown as Shadowed
+  const original = scope.route as (this: FastifyInstance, options: RouteOptions) => unknown
+  const names = ['all', ...scope.supportedMethods.map((method) => method.toLowerCase())]
+
+  const shadow = (name: string, value: (this: FastifyInstance, ...args: never[]) => FastifyInstance): void => {
+    Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true })
+  }
+  const keep = (instance: FastifyInstance, options: RouteOptions): FastifyInstance => {
+    routes.push({ instance, options, origin: callerOrigin() })
+    return instance
+  }
+  shadow('route', function (options: RouteOptions) {
+    return keep(this, { ...options })
+  })
+  for (const name of names) shadow(name, shorthand(name, keep))
+  const addHttpMethod = scope.addHttpMethod.bind(scope)
+  shadow('addHttpMethod', function (method: string, options: never) {
+    addHttpMethod(method, options)
+    shadow(method.toLowerCase(), shorthand(method, keep))
+    return this
+  })
+  return {
+    routes,
+    register: (instance, options) => void original.call(instance, options),
+    stop: () => {
+      for (const name of ['route', 'addHttpMethod', ...names]) delete target[name]
+    },
+  }
+}
+
+/** `api.get(url, options?, handler)` → route options. What Fastify would refuse is passed on, so that Fastify says why. */
+function shorthand(name: string, keep: (instance: FastifyInstance, options: RouteOptions) => FastifyInstance) {
+  return function (this: FastifyInstance, url: string, first: unknown, second?: unknown): FastifyInstance {
+    const options = typeof first === 'function' ? {} : ((first ?? {}) as Partial<RouteOptions>)
+    const handler = typeof first === 'function' ? first : (second ?? options.handler)
+    const method = name === 'all' ? [...this.supportedMethods] : name.toUpperCase()
+    return keep(this, { ...options, method, url, handler: handler as RouteOptions['handler'] })
+  }
+}
