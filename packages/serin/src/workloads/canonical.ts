@@ -1,0 +1,39 @@
+/** One text for all JSON values that mean the same: for comparing pod templates and for their hash. Pure. */
+
+/** Letters and digits of generated names: no vowels and none that look alike, so that no word comes out (Kubernetes). */
+const SAFE_CHARACTERS = 'bcdfghjklmnpqrstvwxz2456789'
+
+/** Keys in order; null, undefined, empty lists and empty maps are left out, as Kubernetes' semantic equality does. */
+export function canonicalText(value: unknown): string {
+  return JSON.stringify(canonical(value)) ?? 'null'
+}
+
+function canonical(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((entry) => canonical(entry) ?? null)
+  if (typeof value !== 'object' || value === null) return value ?? undefined
+  const entries = Object.entries(value)
+    .filter(([, entry]) => !isNothing(entry))
+    .map(([key, entry]) => [key, canonical(entry)] as const)
+    .sort(([left], [right]) => (left < right ? -1 : 1))
+  return Object.fromEntries(entries)
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || (Array.isArray(value) && value.length === 0)
+}
+
+/** FNV-1a of 32 bits over UTF-8, written with safe characters. */
+export function safeHash(text: string): string {
+  let hash = 0x811c9dc5
+  for (const octet of Buffer.from(text)) hash = Math.imul(hash ^ octet, 0x01000193)
+  return safeText(String(hash >>> 0))
+}
+
+function safeText(text: string): string {
+  return [...text].map((character) => SAFE_CHARACTERS[character.charCodeAt(0) % SAFE_CHARACTERS.length]).join('')
+}
+
+/** Five characters as the API appends them to a generateName. */
+export function randomSuffix(random: () => number = Math.random): string {
+  return Array.from({ length: 5 }, () => SAFE_CHARACTERS[Math.floor(random() * SAFE_CHARACTERS.length)]).join('')
+}
