@@ -30,7 +30,7 @@ export function safeHash(text: string): string {
 }
 
 function safeText(text: string): string {
-  return [...text].map((character) => SAFE_CHARACTERS[character.charCodeAt(0) % SAFE_CHARACTERS.length]).join('')
+  return Array.from(text, (character) => SAFE_CHARACTERS[character.charCodeAt(0) % SAFE_CHARACTERS.length]).join('')
 }
 
 /** Five characters as the API appends them to a generateName. */

@@ -42,3 +42,6 @@ export const GRACE_SECONDS_DEFAULT = 30
 export const LOG_BYTES_MAX: number = 10 * 1024 * 1024
 /** Bytes above `LOG_BYTES_MAX` that are let grow before they are freed. */
 export const LOG_BYTES_SLACK: number = 2 * 1024 * 1024
+
+/** How long a controller waits to see its own write before it goes on without. */
+export const CATCH_UP_MS_MAX = 2_000
