@@ -25,7 +25,13 @@ export type Correlated =
   | { readonly do: 'drop' }
   /** A new Event; report its name with `stored`. */
   | { readonly do: 'create'; readonly key: string; readonly message: string }
-  | { readonly do: 'count'; readonly key: string; readonly name: string; readonly message: string; readonly count: number }
+  | {
+      readonly do: 'count'
+      readonly key: string
+      readonly name: string
+      readonly message: string
+      readonly count: number
+    }
 
 interface Similar {
   readonly messages: Set<string>
@@ -63,9 +69,21 @@ export class Correlator {
 
   private combined(occurrence: Occurrence, now: number): { key: string; message: string } {
     const { about, type, reason, message, source } = occurrence
-    const group = JSON.stringify([source, about.kind, about.namespace, about.name, about.uid, about.fieldPath, type, reason])
+    const group = JSON.stringify([
+      source,
+      about.kind,
+      about.namespace,
+      about.name,
+      about.uid,
+      about.fieldPath,
+      type,
+      reason,
+    ])
     const known = this.similar.get(group)
-    const similar = known !== undefined && now - known.at <= SIMILAR_EVENTS_WINDOW_MS ? known : { messages: new Set<string>(), at: now }
+    const similar =
+      known !== undefined && now - known.at <= SIMILAR_EVENTS_WINDOW_MS
+        ? known
+        : { messages: new Set<string>(), at: now }
     similar.messages.add(message)
     similar.at = now
     remember(this.similar, group, similar)

@@ -45,3 +45,9 @@ export const LOG_BYTES_SLACK: number = 2 * 1024 * 1024
 
 /** How long a controller waits to see its own write before it goes on without. */
 export const CATCH_UP_MS_MAX = 2_000
+
+/** Events are kept this long (an API server's default), looked for at this interval. */
+export const EVENT_AGE_MS_MAX = 3_600_000
+export const EVENT_SWEEP_MS = 300_000
+/** A namespace that still has content is looked at again after this time. */
+export const NAMESPACE_RECHECK_MS = 200

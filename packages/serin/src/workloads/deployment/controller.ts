@@ -5,16 +5,13 @@ import { withCondition } from '../conditions.ts'
 import { EventRecorder } from '../events.ts'
 import { adopted, claim, controllerOf, isControlledBy, released } from '../owners.ts'
 import { WorkQueue } from '../queue.ts'
-import { isOrdinary, messageOf, type Room } from '../room.ts'
+import { isOrdinary, messageOf, type Controller, type Room } from '../room.ts'
 import { selectorMatches } from '../selector.ts'
 import { decide, type Step } from './decide.ts'
 import { REVISION, templateText } from './revisions.ts'
 import { progressing } from './status.ts'
 
 /** The Deployment controller: sees changes, asks `decide`, writes. */
-export interface Controller {
-  stop(): Promise<void>
-}
 
 export function startDeploymentController(room: Room): Controller {
   const events = new EventRecorder({
@@ -50,7 +47,10 @@ function watch(room: Room, queue: WorkQueue): void {
   room.pods.onChange((change) => {
     if (change.type !== 'DELETED') return
     const owner = controllerOf(change.object)
-    const replicaSet = room.replicaSets.get({ namespace: change.object.metadata.namespace ?? '', name: owner?.name ?? '' })
+    const replicaSet = room.replicaSets.get({
+      namespace: change.object.metadata.namespace ?? '',
+      name: owner?.name ?? '',
+    })
     const deployment = replicaSet === undefined ? undefined : controllerOf(replicaSet)
     if (deployment !== undefined) queue.add(`${change.object.metadata.namespace ?? ''}/${deployment.name}`)
   })
@@ -109,7 +109,8 @@ async function carryOut(work: Work, steps: readonly Step[]): Promise<void> {
       await work.room.replicaSets.delete(step.replicaSet, { propagation: 'Background' })
       continue
     }
-    const made = step.do === 'create' ? await create(work, step.replicaSet) : await update(work, step.replicaSet, versions)
+    const made =
+      step.do === 'create' ? await create(work, step.replicaSet) : await update(work, step.replicaSet, versions)
     versions.set(name, made.metadata.resourceVersion ?? '')
     if (step.event !== undefined) {
       work.events.tell({ about: work.deployment, reason: 'ScalingReplicaSet', message: step.event })
@@ -132,7 +133,8 @@ async function create(work: Work, replicaSet: ReplicaSetObject): Promise<Replica
   try {
     return await room.replicaSets.create(replicaSet)
   } catch (error) {
-    if (error instanceof StoreError && error.reason === 'AlreadyExists') return resolveCollision(work, replicaSet, error)
+    if (error instanceof StoreError && error.reason === 'AlreadyExists')
+      return resolveCollision(work, replicaSet, error)
     await tellCreateError(room, deployment, replicaSet, error)
     throw error
   }

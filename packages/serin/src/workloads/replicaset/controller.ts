@@ -1,11 +1,10 @@
 import type { PodObject, ReplicaSetObject } from '../../resources/kubernetes/types.ts'
 import { StoreError } from '../../store/store.ts'
 import { keyOf, parseKey } from '../cache.ts'
-import type { Controller } from '../deployment/controller.ts'
 import { EventRecorder } from '../events.ts'
 import { adopted, controllerOf, released } from '../owners.ts'
 import { WorkQueue } from '../queue.ts'
-import { isOrdinary, messageOf, type Room } from '../room.ts'
+import { isOrdinary, messageOf, type Controller, type Room } from '../room.ts'
 import { selectorMatches } from '../selector.ts'
 import { decide, podFor, sameStatus, withOutcome, type Decision } from './decide.ts'
 
