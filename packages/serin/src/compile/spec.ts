@@ -1,0 +1,47 @@
+/** A resource's `spec`, held against its schema: what is wrong is reported, what Emissary's compiler reads all the same is let through. */
+import type { Kind } from '../resources/kinds.ts'
+import type { KubeObject } from '../resources/object.ts'
+import { type Path, type Problem, schemaOf, type Schema, validate } from '../resources/schema.ts'
+import type { Report } from './report.ts'
+
+const schemas = new Map<Kind, Schema>()
+
+/** The spec with `defaults` beneath it; undefined: it cannot be used. */
+export function checkSpec<T>(
+  kind: Kind,
+  object: KubeObject,
+  report: Report,
+  defaults: Readonly<Record<string, unknown>> = {},
+): T | undefined {
+  const spec = (object.spec ?? {}) as Record<string, unknown>
+  for (const problem of validate(schemaOfSpec(kind), spec, ['spec'])) {
+    const value = valueAt(object, problem.path)
+    const { code, message, path, expected, suggestion } = problem
+    const details = { path, expected, suggestion }
+    if (isTolerable(problem, value)) report.warning(code, message, details)
+    else report.error(code, message, details)
+  }
+  return report.failed ? undefined : ({ ...defaults, ...spec } as T)
+}
+
+function schemaOfSpec(kind: Kind): Schema {
+  let schema = schemas.get(kind)
+  if (schema === undefined) schemas.set(kind, (schema = schemaOf(kind).properties?.['spec'] ?? {}))
+  return schema
+}
+
+function valueAt(object: unknown, path: Path): unknown {
+  return path.reduce((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], object)
+}
+
+/** Looser forms that the CRD refuses but Emissary's compiler reads: they come from files and annotations that no API server saw. */
+function isTolerable(problem: Problem, value: unknown): boolean {
+  const field = problem.path[1]
+  const last = problem.path.at(-1)
+  if (problem.code === 'unknown-field') return true
+  if (problem.code !== 'wrong-type') return false
+  if (typeof value === 'string') return problem.expected === 'list of strings'
+  if (value === null) return last === 'rewrite'
+  if (value === true) return field === 'headers' || field === 'query_parameters'
+  return typeof value === 'number' && last === 'weight'
+}
