@@ -9,7 +9,7 @@ import { StoreError, type Store, type StoreErrorReason, type WatchEvent } from '
 
 export interface ContractStore {
   readonly store: Store
-  close(): Promise<void>
+  close: () => Promise<void>
 }
 
 interface ConfigMapObject extends KubeObject {

@@ -103,7 +103,10 @@ export type StoreErrorReason =
   | 'TooManyRequests'
   | 'Timeout'
   | 'ServiceUnavailable'
+  | 'NotAcceptable'
   | 'InternalError'
+  /** An error of code 500 without a reason, as Kubernetes sends them for what it did not foresee. */
+  | 'Unknown'
 
 /** An error of a store, ready to be sent as a Kubernetes Status. */
 export class StoreError extends Error {

@@ -1,0 +1,68 @@
+/** What Go's types of the built-in kinds say and their published schemas do not. Data. */
+
+/** Fields of a named string type, whose name is in messages about a wrong type. `STRUCT.field`. */
+export const GO_STRING_TYPES: Readonly<Record<string, string>> = {
+  'Container.imagePullPolicy': 'v1.PullPolicy',
+  'Container.terminationMessagePolicy': 'v1.TerminationMessagePolicy',
+  'PodSpec.restartPolicy': 'v1.RestartPolicy',
+  'PodSpec.dnsPolicy': 'v1.DNSPolicy',
+  'DeploymentStrategy.type': 'v1.DeploymentStrategyType',
+  'ServiceSpec.type': 'v1.ServiceType',
+  'ServiceSpec.sessionAffinity': 'v1.ServiceAffinity',
+  'ServicePort.protocol': 'v1.Protocol',
+  'ContainerPort.protocol': 'v1.Protocol',
+  'EndpointPort.protocol': 'v1.Protocol',
+  'HTTPGetAction.scheme': 'v1.URIScheme',
+  'LabelSelectorRequirement.operator': 'v1.LabelSelectorOperator',
+  'EmptyDirVolumeSource.medium': 'v1.StorageMedium',
+  'PodStatus.phase': 'v1.PodPhase',
+  'PodStatus.qosClass': 'v1.PodQOSClass',
+  'NamespaceStatus.phase': 'v1.NamespacePhase',
+  'PodCondition.type': 'v1.PodConditionType',
+  'PodCondition.status': 'v1.ConditionStatus',
+  'DeploymentCondition.type': 'v1.DeploymentConditionType',
+  'DeploymentCondition.status': 'v1.ConditionStatus',
+  'Secret.type': 'v1.SecretType',
+  'ObjectMeta.uid': 'types.UID',
+  'OwnerReference.uid': 'types.UID',
+  'EndpointSlice.addressType': 'v1.AddressType',
+  'MetricSpec.type': 'v2.MetricSourceType',
+  'MetricTarget.type': 'v2.MetricTargetType',
+}
+
+/**
+ * Numbers and booleans that are values and not pointers in Go: 0 and false are left out when the object is written. By name, or
+ * by `STRUCT.name` where other structs have a pointer of that name.
+ */
+export const PLAIN_ZERO_FIELDS: ReadonlySet<string> = new Set([
+  'minReadySeconds',
+  'paused',
+  'hostNetwork',
+  'hostPID',
+  'hostIPC',
+  'stdin',
+  'stdinOnce',
+  'tty',
+  'readOnly',
+  'hostPort',
+  'nodePort',
+  'healthCheckNodePort',
+  'publishNotReadyAddresses',
+  'initialDelaySeconds',
+  'Probe.timeoutSeconds',
+  'Probe.periodSeconds',
+  'Probe.successThreshold',
+  'Probe.failureThreshold',
+  'generation',
+  'observedGeneration',
+  'DeploymentStatus.replicas',
+  'updatedReplicas',
+  'readyReplicas',
+  'availableReplicas',
+  'unavailableReplicas',
+  'fullyLabeledReplicas',
+  'unschedulable',
+  'Event.count',
+  'HorizontalPodAutoscalerStatus.currentReplicas',
+  'signal',
+])
