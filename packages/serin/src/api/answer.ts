@@ -60,7 +60,9 @@ export function presentList(
 
 /** Items of built-in kinds do not repeat what the list's kind says. */
 function withoutType(object: KubeObject): Omit<KubeObject, 'apiVersion' | 'kind'> {
-  const { apiVersion, kind, ...rest } = object
+  const rest: Partial<KubeObject> & Pick<KubeObject, 'metadata'> = { ...object }
+  delete rest.apiVersion
+  delete rest.kind
   return rest
 }
 

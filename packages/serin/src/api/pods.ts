@@ -170,7 +170,7 @@ export interface PodConnection {
 export async function connectPod(connection: PodConnection): Promise<void> {
   const { handlers, store, route, query } = connection
   const pod = await podOf(store, route)
-  switch (route.subresource) {
+  switch (route.subresource ?? '') {
     case 'exec': {
       if (handlers?.exec === undefined) throw unavailable('commands')
       const options = execOptions(pod, query)

@@ -18,7 +18,7 @@ export async function serveScale(request: ResourceRequest): Promise<Answer> {
   const { store, route } = request
   const target = await store.get(route.kind, keyOf(route))
   if (target === undefined || !route.kind.subresources.includes('scale')) throw missing(route)
-  switch (request.request.method) {
+  switch (request.request.method ?? '') {
     case 'GET':
       return { code: 200, body: scaleOf(target) }
     case 'PUT':

@@ -185,7 +185,7 @@ async function serveResource(
   { query, verb }: Asked,
   route: ResourceRoute,
 ): Promise<Answer | undefined> {
-  const { options, request, response, onWarning } = exchange
+  const { options, request, onWarning } = exchange
   if (route.kind.kind === 'Endpoints')
     onWarning('v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice')
   const representation = negotiate(request.headers.accept)

@@ -139,7 +139,8 @@ class Scanner {
   }
 
   #literal(word: string): void {
-    for (const [index, expected] of [...word].entries()) {
+    for (let index = 0; index < word.length; index += 1) {
+      const expected = word.charAt(index)
       const character = this.#text.charAt(this.#at)
       if (character === '') throw new JsonSyntaxError('unexpected end of JSON input')
       if (character !== expected && index > 0) {
