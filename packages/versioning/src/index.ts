@@ -1,7 +1,8 @@
-/** `@serin/versioning`: API versioning for Fastify. The other parts have their own doors: `/core`, `/hono`, `/fetch`, `/decorators`. */
+/** `@serin/versioning`: API versioning for Fastify. The other parts have their own doors: `/core`, `/hono`, `/fetch`, `/decorators`, `/openapi`. */
 
-export * from './core/register.ts'
-export { VersioningError, type Diagnostic, type DiagnosticCode, type Origin } from './core/diagnostics.ts'
-export type { VersionLiteral } from './core/version.ts'
-export type { VersionedOptions } from './fastify/options.ts'
+export * from './core/index.ts'
+export type { DocsOptions, UsageOptions, VersionedOptions } from './fastify/options.ts'
+export { specs } from './fastify/documents.ts'
+export { versionUsage, type ScopeChoice } from './fastify/registry.ts'
 export { versioned, type VersionedRoutes } from './fastify/versioned.ts'
+export type { OpenApiDocument } from './openapi/document.ts'

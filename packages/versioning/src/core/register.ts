@@ -34,4 +34,10 @@ export interface VersionRange {
  * - `[1, 3]`: exactly these versions;
  * - `'neutral'`: no version at all: one address, whatever version a client asks for.
  */
-export type VersionInput = KnownVersion | VersionRange | readonly KnownVersion[] | 'neutral'
+export type VersionInput = KnownVersion | VersionRange | readonly KnownVersion[] | Word<'neutral'>
+
+/** What routes without a version get: a version, no version at all, or a mistake. */
+export type DefaultInput = KnownVersion | Word<'neutral' | 'error'>
+
+/** A literal that stays visible in a union with `string`. */
+type Word<Text extends string> = Text & Record<never, never>

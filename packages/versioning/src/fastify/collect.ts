@@ -30,7 +30,7 @@ type Shadowed = Record<string, unknown>
 export function collectRoutes(scope: FastifyInstance): Collector {
   const routes: CollectedRoute[] = []
   const target = scope as unknown as Shadowed
-  const original = scope.route as (this: FastifyInstance, options: RouteOptions) => unknown
+  const original = Reflect.get(scope, 'route') as (this: FastifyInstance, options: RouteOptions) => unknown
   const names = ['all', ...scope.supportedMethods.map((method) => method.toLowerCase())]
 
   const shadow = (name: string, value: (this: FastifyInstance, ...args: never[]) => FastifyInstance): void => {

@@ -16,6 +16,8 @@ export interface Placed {
 /** One route as Fastify gets it, but for its prefix. */
 export interface Registration extends Placed {
   readonly methods: readonly HTTPMethods[]
+  /** One of the declarations that it serves: they differ in the method and the spelling of the path only. */
+  readonly declaration: Declaration<Placed>
   readonly prefixTrailingSlash: 'both' | 'slash' | 'no-slash' | undefined
 }
 
@@ -38,11 +40,14 @@ export function declare(route: CollectedRoute, nested: string, rules: PathRules)
 
 /** The declarations that one version serves, put together again. Explicit HEAD routes come first: Fastify adds one to a GET that has none yet. */
 export function registrations(served: readonly Declaration<Placed>[]): readonly Registration[] {
-  const byRoute = new Map<CollectedRoute, Map<string, HTTPMethods[]>>()
-  for (const { method, payload } of served) {
-    const urls = byRoute.get(payload.route) ?? new Map<string, HTTPMethods[]>()
+  const byRoute = new Map<CollectedRoute, Map<string, Held>>()
+  for (const declaration of served) {
+    const { method, payload } = declaration
+    const urls = byRoute.get(payload.route) ?? new Map<string, Held>()
     byRoute.set(payload.route, urls)
-    urls.set(payload.url, [...(urls.get(payload.url) ?? []), method as HTTPMethods])
+    const held = urls.get(payload.url) ?? { methods: [], declaration }
+    urls.set(payload.url, held)
+    held.methods.push(method as HTTPMethods)
   }
   const result = [...byRoute].flatMap(([route, urls]) => joinSlashes(route, urls))
   return [...result.filter(isHead), ...result.filter((item) => !isHead(item))]
@@ -66,18 +71,23 @@ function spellings(options: RouteOptions, nested: string, rules: PathRules): rea
   return slash === 'both' ? ['', '/'] : slash === 'slash' ? ['/'] : ['']
 }
 
-function joinSlashes(route: CollectedRoute, urls: ReadonlyMap<string, HTTPMethods[]>): readonly Registration[] {
+interface Held {
+  readonly methods: HTTPMethods[]
+  readonly declaration: Declaration<Placed>
+}
+
+function joinSlashes(route: CollectedRoute, urls: ReadonlyMap<string, Held>): readonly Registration[] {
   const bare = urls.get('')
   const slashed = urls.get('/')
-  if (bare !== undefined && slashed !== undefined && String(bare) === String(slashed)) {
-    return [{ route, url: '/', methods: bare, prefixTrailingSlash: 'both' }]
+  if (bare !== undefined && slashed !== undefined && String(bare.methods) === String(slashed.methods)) {
+    return [{ route, url: '/', ...slashed, prefixTrailingSlash: 'both' }]
   }
-  return [...urls].map(([url, methods]) => {
-    if (url === '/') return { route, url, methods, prefixTrailingSlash: 'slash' }
+  return [...urls].map(([url, held]) => {
+    if (url === '/') return { route, url, ...held, prefixTrailingSlash: 'slash' }
     const { prefixTrailingSlash } = route.options
     return url === '' && (route.options.url ?? '') === '/'
-      ? { route, url: '/', methods, prefixTrailingSlash: 'no-slash' }
-      : { route, url, methods, prefixTrailingSlash }
+      ? { route, url: '/', ...held, prefixTrailingSlash: 'no-slash' }
+      : { route, url, ...held, prefixTrailingSlash }
   })
 }
 

@@ -2,20 +2,24 @@
  * `versioned(routes, options)`: a Fastify plugin that serves each route in all versions it belongs to.
  *
  * Collect the routes → compile which version serves which → register every (version, route) as an ordinary Fastify route.
- * Nothing is left to do when a request comes.
+ * With versions in the URL nothing is left to do when a request comes.
  */
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginOptions, RouteOptions } from 'fastify'
-import { addressesOf, type Address } from '../core/address.ts'
 import { throwErrors, type Diagnostic } from '../core/diagnostics.ts'
-import type { KnownVersionText } from '../core/register.ts'
-import type { PathRules } from '../core/shape.ts'
-import { compileTable, type Table } from '../core/table.ts'
+import { usageCounter } from '../core/usage.ts'
 import './augment.ts'
-import { collectRoutes, type Collector } from './collect.ts'
+import { collectRoutes } from './collect.ts'
+import { outcomeVersion, registerCopy, versionOf, type Copy } from './copy.ts'
+import { registerDocs } from './docs.ts'
+import { answerHooks, isCounted, list, reporter, type Telling } from './hooks.ts'
+import { chainOf, migrationHooks } from './migrate.ts'
+import { registerMisses } from './misses.ts'
+import { addStrategy, negotiatedCopies, registerFallbacks } from './negotiated.ts'
 import type { VersionedOptions } from './options.ts'
-import { declare, registrations, type Placed, type Registration } from './placement.ts'
-import { withPrefix } from './prefix.ts'
+import { makePlan, type Plan } from './plan.ts'
+import { registrations } from './placement.ts'
+import { remember } from './registry.ts'
 
 /** A plugin as one writes it for `app.register`: async, plain, or with a callback. */
 export type VersionedRoutes = (
@@ -27,15 +31,29 @@ export type VersionedRoutes = (
 /** Makes a plugin of routes that name versions. Throws a `VersioningError` when the app starts if they contradict each other. */
 export function versioned(routes: VersionedRoutes, options: VersionedOptions = {}): FastifyPluginAsync {
   return async (scope, pluginOptions) => {
+    const outcomeKey = Symbol('serin.versioning.outcome')
     scope.decorateRequest('apiVersion', {
       getter() {
-        return this.routeOptions.config.apiVersion
+        return versionOf(this, outcomeKey)
       },
     })
+    parseVendorTypes(scope, options)
     const collector = collectRoutes(scope)
     await scope.register(asPlugin(routes), withoutPrefix(pluginOptions))
     collector.stop()
-    registerAll(scope, collector, options)
+    const plan = makePlan(scope, collector, options)
+    const telling = tellingOf(plan, outcomeKey)
+    registerRoutes(plan, telling)
+    await registerDocs(plan)
+    remember(scope, { plan, usage: telling.usage })
+  }
+}
+
+/** Bodies of `application/vnd.acme.v2+json` are JSON. Added before the routes' own parsers, which may replace this one. */
+function parseVendorTypes(scope: FastifyInstance, { read }: VersionedOptions): void {
+  const parse = scope.getDefaultJsonParser('error', 'error')
+  for (const { jsonTypes } of list(read)) {
+    if (jsonTypes !== undefined) scope.addContentTypeParser(jsonTypes, { parseAs: 'string' }, parse)
   }
 }
 
@@ -49,85 +67,58 @@ function withoutPrefix(options: FastifyPluginOptions): FastifyPluginOptions {
   return rest
 }
 
-function registerAll(scope: FastifyInstance, collector: Collector, options: VersionedOptions): void {
-  const rules = pathRules(scope)
-  const declarations = collector.routes.flatMap((route) => declare(route, nestedPrefix(scope, route.instance), rules))
-  const { table, diagnostics } = compileTable(declarations, {
-    versions: options.versions,
-    default: options.default,
-    removals: [],
-  })
-  const placed = addressesOf(table.versions, {
-    path: options.path ?? '/v{version}',
-    latest: options.latest ?? false,
-    previews: new Set(),
-  })
-  const warnings = throwErrors([...diagnostics, ...placed.diagnostics])
-  for (const warning of warnings) scope.log.warn({ diagnostic: warning }, warning.message)
-  throwErrors(registerTable(scope, collector, table, placed.addresses))
+function tellingOf(plan: Plan, outcomeKey: symbol): Telling {
+  const { usage } = plan.options
+  const max = typeof usage === 'object' ? usage.clientsMax : undefined
+  return { outcomeKey, usage: isCounted(plan) ? usageCounter(max) : undefined, reportLines: reporter(plan) }
 }
 
-function registerTable(
-  scope: FastifyInstance,
-  collector: Collector,
-  table: Table<Placed>,
-  addresses: readonly Address[],
-): readonly Diagnostic[] {
+function registerRoutes(plan: Plan, telling: Telling): void {
   const diagnostics: Diagnostic[] = []
-  const base = scope.prefix.replace(/\/$/, '')
-  const register = (registration: Registration, prefix: string, apiVersion: string | undefined): void => {
-    const { instance, origin } = registration.route
-    const full = `${base}${prefix}${nestedPrefix(scope, instance)}`
-    try {
-      withPrefix(instance, full, () => collector.register(instance, fastifyOptions(registration, apiVersion)))
-    } catch (error) {
-      const route = `${registration.methods.join(',')} ${full}${registration.url}`
-      const message = (error as Error).message
-      diagnostics.push({
-        severity: 'error',
-        code: 'route-refused',
-        message,
-        route,
-        ...(origin === undefined ? {} : { origin }),
-      })
+  const byUrl = [...neutralCopies(plan), ...urlCopies(plan)]
+  for (const copy of byUrl) registerCopy(plan, copy, additions(plan, copy, telling, diagnostics), diagnostics)
+  if (plan.negotiation !== undefined) {
+    const name = addStrategy(plan.scope, plan.negotiation, telling.outcomeKey)
+    const copies = negotiatedCopies(plan)
+    for (const copy of copies) {
+      const own = copy.registration.route.options.constraints
+      const constraints = { ...own, [name]: copy.versions.map((version) => version.text) }
+      registerCopy(plan, copy, { ...additions(plan, copy, telling, diagnostics), constraints }, diagnostics)
     }
+    registerFallbacks(plan, copies, telling)
   }
-  for (const registration of registrations(table.neutral)) register(registration, '', undefined)
-  for (const { version, prefix } of addresses) {
-    for (const registration of registrations(table.served.get(version.text) ?? []))
-      register(registration, prefix, version.text)
-  }
-  return diagnostics
+  throwErrors(diagnostics)
+  registerMisses(plan)
 }
 
-function fastifyOptions(
-  { route, url, methods, prefixTrailingSlash }: Registration,
-  apiVersion: string | undefined,
-): RouteOptions {
-  const { version: _version, overrides: _overrides, ...rest } = route.options
-  const config = apiVersion === undefined ? rest.config : { ...rest.config, apiVersion: apiVersion as KnownVersionText }
-  return {
-    ...rest,
-    url,
-    method: methods.length === 1 ? (methods[0] as (typeof methods)[number]) : [...methods],
-    ...(config === undefined ? {} : { config }),
-    ...(prefixTrailingSlash === undefined ? {} : { prefixTrailingSlash }),
-  }
+function neutralCopies(plan: Plan): readonly Copy[] {
+  return registrations(plan.table.neutral).map((registration) => ({
+    registration,
+    versions: [],
+    prefix: '',
+    negotiated: false,
+  }))
 }
 
-/** The prefixes between the versioned scope and an instance inside it: `/users`, or ``. */
-function nestedPrefix(scope: FastifyInstance, instance: FastifyInstance): string {
-  const nested = instance.prefix.slice(scope.prefix.length)
-  return nested === '' || nested.startsWith('/') ? nested : `/${nested}`
+function urlCopies(plan: Plan): readonly Copy[] {
+  return plan.addresses.flatMap(({ version, prefix }) =>
+    registrations(plan.table.served.get(version.text) ?? []).map((registration) => ({
+      registration,
+      versions: [version],
+      prefix,
+      negotiated: false,
+    })),
+  )
 }
 
-function pathRules(scope: FastifyInstance): PathRules {
-  const initial = scope.initialConfig as Partial<PathRules> & { routerOptions?: Partial<PathRules> }
-  const rule = (name: keyof PathRules, fallback: boolean): boolean =>
-    initial.routerOptions?.[name] ?? initial[name] ?? fallback
-  return {
-    caseSensitive: rule('caseSensitive', true),
-    ignoreTrailingSlash: rule('ignoreTrailingSlash', false),
-    ignoreDuplicateSlashes: rule('ignoreDuplicateSlashes', false),
-  }
+/** Hooks and schemas that a copy gets beside what its author wrote. */
+function additions(plan: Plan, copy: Copy, telling: Telling, diagnostics: Diagnostic[]): Partial<RouteOptions> {
+  const [version] = copy.versions
+  if (version === undefined) return {}
+  const chain = chainOf(plan, copy.registration, version)
+  const textOf =
+    copy.versions.length === 1
+      ? () => version.text
+      : (request: Parameters<typeof outcomeVersion>[0]) => outcomeVersion(request, telling.outcomeKey) ?? version.text
+  return { ...answerHooks(plan, copy, telling, diagnostics), ...migrationHooks(copy, chain, textOf, diagnostics) }
 }
