@@ -5,6 +5,7 @@ import { DecodeError, decodeObject } from '../resources/kubernetes/decode.ts'
 import { JsonSyntaxError, scanJson } from '../resources/kubernetes/go-json.ts'
 import { apiVersionOf, findKind, type Kind } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
+import { PROTOBUF } from './body.ts'
 import { StoreError, type WriteOptions } from '../store/store.ts'
 
 /** How many octets of a body that is no object an error shows. */
@@ -12,12 +13,13 @@ const SUMMARY_BYTES_MAX = 30
 /** As in Kubernetes: more unknown fields than these are not told one by one. */
 const WARNINGS_MAX = 100
 
+/** Protobuf has become JSON when it was read. */
 export type BodyFormat = 'json' | 'yaml'
 
 /** Throws StoreError `UnsupportedMediaType`. A body without a type is JSON. */
 export function bodyFormat(contentType: string | undefined): BodyFormat {
   const type = (contentType ?? '').split(';', 1)[0]?.trim().toLowerCase()
-  if (type === '' || type === 'application/json') return 'json'
+  if (type === '' || type === 'application/json' || type === PROTOBUF) return 'json'
   if (type === 'application/yaml') return 'yaml'
   throw new StoreError(
     'UnsupportedMediaType',
