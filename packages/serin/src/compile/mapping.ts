@@ -1,11 +1,12 @@
 /** One Mapping, read by itself: `readMapping` says what it asks for, or what is wrong with it. */
 import { SHARE_WHOLE, type SplitBy } from '../model/split.ts'
 import type { ErrorResponse, Forward, RateLimitDescriptor, Redirect, Rewrite } from '../model/destination.ts'
-import type { ErrorResponseSpec, LabelSpecifierSpec, MappingSpec } from '../resources/ambassador/types.ts'
+import type { LabelSpecifierSpec, MappingSpec } from '../resources/ambassador/types.ts'
 import { Mapping } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
 import { readClusterPlan } from './cluster-plan.ts'
-import { type HeaderProblem, parseHeaderValue, readHeaderChanges } from './headers.ts'
+import { errorResponse } from './error-response.ts'
+import { type HeaderProblem, readHeaderChanges } from './headers.ts'
 import { readMatch } from './mapping-match.ts'
 import type { ModuleConfig } from './module.ts'
 import type { MappingPlan, Role, SplitWishes } from './plan.ts'
@@ -205,7 +206,7 @@ function readForward(spec: MappingSpec, parts: ForwardParts): Forward {
     ...(authContextExtensions !== undefined && { authContextExtensions }),
     rateLimits: readRateLimits(spec, context),
     priority: readPriority(spec, report),
-    errorResponses: readErrorResponses(spec, report),
+    errorResponses: readErrorResponses(spec, module, report),
   }
 }
 
@@ -300,30 +301,16 @@ function rateLimitEntry(specifier: LabelSpecifierSpec): RateLimitDescriptor['ent
   return specifier.destination_cluster === undefined ? [] : [{ kind: 'destination-cluster' }]
 }
 
-function readErrorResponses(spec: MappingSpec, report: Report): ErrorResponse[] {
+/** The Mapping's own replace the Module's. */
+function readErrorResponses(spec: MappingSpec, module: ModuleConfig, report: Report): readonly ErrorResponse[] {
   if (spec.bypass_error_response_overrides === true) return []
-  return (spec.error_response_overrides ?? []).flatMap((override, index) => {
+  if (spec.error_response_overrides === undefined) return module.errorResponses
+  return spec.error_response_overrides.flatMap((override, index) => {
     const response = errorResponse(override)
     if (typeof response !== 'string') return [response]
     report.error('bad-error-response', response, { path: ['spec', 'error_response_overrides', index, 'body'] })
     return []
   })
-}
-
-/** Or why there is none. Pure. */
-export function errorResponse({ on_status_code: status, body }: ErrorResponseSpec): ErrorResponse | string {
-  const { text_format: text, json_format: json, content_type: contentType } = body
-  if (body.text_format_source !== undefined)
-    return 'text_format_source reads a file of the gateway; write the text in text_format'
-  const source = text ?? (json === undefined ? undefined : JSON.stringify(json))
-  if (source === undefined) return 'body has one of text_format and json_format'
-  const parsed = parseHeaderValue(source)
-  if (!parsed.ok) return parsed.reason
-  return {
-    status,
-    contentType: contentType ?? (text === undefined ? 'application/json' : 'text/plain'),
-    body: parsed.parts,
-  }
 }
 
 function readSplitWishes(object: KubeObject, report: Report): SplitWishes {
