@@ -3,32 +3,49 @@
  * order give the same Snapshot, what did not change keeps its identity, and what is illegal never takes a route down:
  * its last good version keeps serving, and a diagnostic says so.
  */
-import type { VirtualHost } from '../model/listener.ts'
+import { readFileSync } from 'node:fs'
 import { compareRank, type Route } from '../model/route.ts'
-import { EMPTY_SNAPSHOT, type Snapshot } from '../model/snapshot.ts'
-import type { HostSpec, ListenerSpec } from '../resources/ambassador/types.ts'
+import type { Settings } from '../model/settings.ts'
+import type { Snapshot } from '../model/snapshot.ts'
+import type { ListenerSpec } from '../resources/ambassador/types.ts'
 import type { Diagnostic } from '../resources/diagnostic.ts'
-import { EndpointSlice, Host, type Kind, Listener, Mapping, Service } from '../resources/kinds.ts'
+import {
+  AuthService,
+  EndpointSlice,
+  type Kind,
+  Listener,
+  Mapping,
+  RateLimitService,
+  Service,
+  TCPMapping,
+} from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
+import { SnapshotKeeper } from './assemble.ts'
 import { ClusterTable } from './clusters.ts'
+import { ContextReader } from './context.ts'
 import { ServiceIndex } from './endpoints.ts'
+import { type AuthPlan, type RateLimitPlan, readAuthService, readRateLimitService } from './external.ts'
 import { groupPlans } from './groups.ts'
-import { FALLBACK_HOST, hasLabels, type HostPlan, type ListenerPlan, readHost, readListener } from './hosts.ts'
+import { hasLabels, type HostPlan, type ListenerPlan, readListener } from './hosts.ts'
 import { bindListeners } from './listeners.ts'
 import { type MappingContext, readMapping } from './mapping.ts'
-import { DEFAULT_MODULE } from './module.ts'
 import type { ClusterPlan, MappingPlan } from './plan.ts'
 import { Reader } from './reader.ts'
-import { byName, compareText } from './report.ts'
+import { byName, compareText, originOf, Report } from './report.ts'
 import { type CompiledGroup, RouteTable } from './routes.ts'
-import { sortObjects } from './sort.ts'
+import { HostTable } from './secure-hosts.ts'
+import { Sorter } from './sort.ts'
 import { checkSpec } from './spec.ts'
+import { readTcpMapping, TcpTable, type TcpPlan } from './tcp.ts'
+import type { ReadFile } from './tls.ts'
 
 export interface CompilerOptions {
   /** The namespace the gateway lives in: unqualified names of Services mean this one. Default `default`. */
   readonly gatewayNamespace?: string
   /** Which `ambassador_id` is ours. Default `default`. */
   readonly ambassadorId?: string
+  /** Reads the PEM files that TLSContexts name. Default: the file system. */
+  readonly readFile?: ReadFile
 }
 
 export interface CompileInput {
@@ -53,124 +70,115 @@ export function createCompiler(options: CompilerOptions = {}): Compiler {
 }
 
 class CachingCompiler implements Compiler {
-  readonly #ambassadorId: string
   readonly #gatewayNamespace: string
+  readonly #sorter: Sorter
+  readonly #contexts: ContextReader
+  readonly #hosts: HostTable
   readonly #mappings = new Reader<MappingPlan, MappingContext>(Mapping, readMapping)
-  readonly #hosts = new Reader<HostPlan, unknown>(Host, (object, _, report) => {
-    const spec = checkSpec<HostSpec>(Host, object, report)
-    return spec === undefined ? undefined : readHost(object, spec, report)
-  })
-  readonly #listeners = new Reader<ListenerPlan, unknown>(Listener, (object, _, report) => {
+  readonly #tcpMappings = new Reader<TcpPlan, MappingContext>(TCPMapping, readTcpMapping)
+  readonly #authServices = new Reader<AuthPlan, MappingContext>(AuthService, readAuthService)
+  readonly #rateLimitServices = new Reader<RateLimitPlan, MappingContext>(RateLimitService, readRateLimitService)
+  readonly #listeners = new Reader<ListenerPlan, undefined>(Listener, (object, _, report) => {
     const spec = checkSpec<ListenerSpec>(Listener, object, report)
     return spec === undefined ? undefined : readListener(object, spec, report)
   })
   readonly #services = new ServiceIndex()
   readonly #routes = new RouteTable()
+  readonly #tcpRoutes = new TcpTable()
   readonly #clusters = new ClusterTable()
-  #context: MappingContext | undefined
-  #hostList: readonly HostPlan[] = []
-  #snapshot: Snapshot = EMPTY_SNAPSHOT
+  readonly #keeper = new SnapshotKeeper()
 
   constructor(options: CompilerOptions) {
-    this.#ambassadorId = options.ambassadorId ?? 'default'
     this.#gatewayNamespace = options.gatewayNamespace ?? 'default'
+    this.#sorter = new Sorter(options.ambassadorId ?? 'default')
+    this.#contexts = new ContextReader(this.#gatewayNamespace)
+    this.#hosts = new HostTable(this.#gatewayNamespace, options.readFile ?? readTextFile)
   }
 
   compile(input: CompileInput): CompileResult {
-    const { objects, diagnostics: sorting } = sortObjects(input.objects, this.#ambassadorId)
-    const of = (kind: Kind): readonly KubeObject[] => objects.get(kind) ?? []
+    const sorted = this.#sorter.sort(input.objects)
+    const of = (kind: Kind): readonly KubeObject[] => sorted.objects.get(kind) ?? []
     this.#services.update(of(Service), of(EndpointSlice))
-    const context = this.#readContext()
-    const mappings = this.#mappings.read(of(Mapping), context)
-    const hosts = this.#readHosts(of(Host))
+    const { context, probes, diagnostics: moduleProblems } = this.#contexts.read(of)
+    const { hosts, upstreamTls, diagnostics: hostProblems } = this.#hosts.read(of)
+    const mappings = this.#mappings.read([...of(Mapping), ...probes], context)
+    const groups = this.#buildGroups(mappings.plans, hosts)
+    const tcpMappings = this.#tcpMappings.read(of(TCPMapping), context)
+    const tcp = this.#tcpRoutes.build(tcpMappings.plans, hosts)
+    const external = this.#readExternal(of, context)
     const listeners = this.#listeners.read(of(Listener), undefined)
-    const groups = this.#routes.build(
-      groupPlans(mappings.plans, (plan) => labelKey(plan, hosts.plans)),
-      hosts.plans,
-    )
-    const ordered = groups.toSorted(compareGroups)
-    const clusters = this.#clusters.build(clusterPlans(ordered), {
+    const bound = bindListeners(listeners.plans, hosts, tcp.routes)
+    const clusters = this.#clusters.build([...clusterPlans(groups), ...tcp.clusters, ...external.clusters], {
       services: this.#services,
       gatewayNamespace: this.#gatewayNamespace,
-      upstreamTls: new Map(),
+      upstreamTls,
     })
-    const bound = bindListeners(listeners.plans, hosts.plans)
-    const snapshot = this.#assemble({
-      revision: 0,
+    const snapshot = this.#keeper.keep({
       listeners: bound.listeners,
       virtualHosts: bound.virtualHosts,
-      routes: ordered.map(({ route }) => route).filter((route): route is Route => route !== undefined),
-      tcpRoutes: [],
+      routes: groups.map(({ route }) => route).filter((route): route is Route => route !== undefined),
+      tcpRoutes: bound.tcpRoutes,
       clusters: clusters.clusters.toSorted((left, right) => compareText(left.name, right.name)),
-      settings: context.module.settings,
+      settings: { ...context.module.settings, ...external.settings },
     })
-    const diagnostics = [
-      ...sorting,
-      ...listeners.diagnostics,
-      ...bound.diagnostics,
-      ...hosts.diagnostics,
-      ...mappings.diagnostics,
-      ...ordered.flatMap((group) => group.diagnostics),
-      ...clusters.diagnostics,
+    const parts: (readonly Diagnostic[])[] = [
+      sorted.diagnostics,
+      moduleProblems,
+      listeners.diagnostics,
+      bound.diagnostics,
+      hostProblems,
+      external.diagnostics,
+      mappings.diagnostics,
+      ...groups.map((group) => group.diagnostics),
+      tcpMappings.diagnostics,
+      tcp.diagnostics,
+      clusters.diagnostics,
     ]
-    return { snapshot, diagnostics, groups: ordered }
+    return { snapshot, diagnostics: parts.flat(), groups }
   }
 
-  #readContext(): MappingContext {
-    this.#context ??= {
-      module: DEFAULT_MODULE,
-      gatewayNamespace: this.#gatewayNamespace,
-      resolvers: new Map([
-        ['kubernetes-service', 'service'],
-        ['kubernetes-endpoint', 'endpoint'],
-        ['endpoint', 'endpoint'],
-      ]),
+  #buildGroups(plans: readonly MappingPlan[], hosts: readonly HostPlan[]): readonly CompiledGroup[] {
+    const groups = groupPlans(plans, (plan) => labelKey(plan, hosts))
+    return this.#routes.build(groups, hosts).toSorted(compareGroups)
+  }
+
+  #readExternal(of: (kind: Kind) => readonly KubeObject[], context: MappingContext): External {
+    const auth = this.#authServices.read(byName(of(AuthService)), context)
+    const [first, ...others] = byName(of(RateLimitService))
+    const rateLimit = this.#rateLimitServices.read(first === undefined ? [] : [first], context)
+    const surplus = others.flatMap((object) => {
+      const report = new Report(originOf(object))
+      report.error(
+        'second-rate-limit-service',
+        `RateLimitService "${first!.metadata.name}" counts; a second one is not used`,
+      )
+      return report.diagnostics
+    })
+    const [limit] = rateLimit.plans
+    return {
+      settings: {
+        auth: auth.plans.map(({ settings }) => settings),
+        ...(limit !== undefined && { rateLimit: limit.settings }),
+      },
+      clusters: [...auth.plans, ...rateLimit.plans].map(({ cluster }) => cluster),
+      diagnostics: [...auth.diagnostics, ...rateLimit.diagnostics, ...surplus],
     }
-    return this.#context
-  }
-
-  /** Without any Host everything is served in cleartext, as Emissary does; a Host with a mistake is no reason for that. */
-  #readHosts(objects: readonly KubeObject[]): { plans: readonly HostPlan[]; diagnostics: readonly Diagnostic[] } {
-    const { plans, diagnostics } = this.#hosts.read(byName(objects), undefined)
-    const list = objects.length === 0 ? [FALLBACK_HOST] : plans
-    this.#hostList = sameList(this.#hostList, list) ? this.#hostList : list
-    return { plans: this.#hostList, diagnostics }
-  }
-
-  /** Keeps each list, and the whole Snapshot, where nothing in it changed. */
-  #assemble(next: Snapshot): Snapshot {
-    const before = this.#snapshot
-    const listeners = keepItems(before.listeners, next.listeners, (listener) => listener.name)
-    const virtualHosts = keepItems(before.virtualHosts, next.virtualHosts, (host: VirtualHost) => host.name)
-    const kept = {
-      listeners: keep(before.listeners, listeners),
-      virtualHosts: keep(before.virtualHosts, virtualHosts),
-      routes: keep(before.routes, next.routes),
-      tcpRoutes: keep(before.tcpRoutes, next.tcpRoutes),
-      clusters: keep(before.clusters, next.clusters),
-      settings: next.settings,
-    }
-    const unchanged = (Object.keys(kept) as (keyof typeof kept)[]).every((name) => kept[name] === before[name])
-    if (unchanged && before.revision > 0) return before
-    return (this.#snapshot = { revision: before.revision + 1, ...kept })
   }
 }
 
-function keep<T>(before: readonly T[], now: readonly T[]): readonly T[] {
-  return sameList(before, now) ? before : now
+interface External {
+  readonly settings: Pick<Settings, 'auth' | 'rateLimit'>
+  readonly clusters: readonly ClusterPlan[]
+  readonly diagnostics: readonly Diagnostic[]
 }
 
-function sameList(left: readonly unknown[], right: readonly unknown[]): boolean {
-  return left.length === right.length && left.every((item, index) => item === right[index])
-}
-
-/** For short lists: an item that is equal to the one before is the one before. */
-function keepItems<T>(before: readonly T[], now: readonly T[], keyOf: (item: T) => string): readonly T[] {
-  const known = new Map(before.map((item) => [keyOf(item), item]))
-  return now.map((item) => {
-    const old = known.get(keyOf(item))
-    return old !== undefined && JSON.stringify(old) === JSON.stringify(item) ? old : item
-  })
+function readTextFile(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    // Whatever the reason: the diagnostic names the file and the field.
+    return undefined
+  }
 }
 
 /** The selectors that choose a Mapping without a hostname: two Mappings that the same Hosts choose are one group. */

@@ -43,7 +43,8 @@ export type ParsedValue =
 /** `v-%REQ(x-a)%` to its parts; `%%` is a percent sign. A `text` may hold line breaks. Pure. */
 export function parseHeaderValue(value: string, kind: 'header' | 'text' = 'header'): ParsedValue {
   // eslint-disable-next-line no-control-regex -- exactly these octets would split the header
-  if (kind === 'header' && /[\0\r\n]/.test(value)) return { ok: false, reason: 'a header value cannot hold a line break' }
+  if (kind === 'header' && /[\0\r\n]/.test(value))
+    return { ok: false, reason: 'a header value cannot hold a line break' }
   const parts: HeaderValuePart[] = []
   let text = ''
   for (let index = 0; index < value.length; index++) {

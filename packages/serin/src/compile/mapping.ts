@@ -53,7 +53,7 @@ export function readMapping(object: KubeObject, context: MappingContext, report:
   }
 }
 
-function versionOf(object: KubeObject): string {
+export function versionOf(object: KubeObject): string {
   const labels = object.metadata.labels ?? {}
   return labels['version'] ?? labels['app.kubernetes.io/version'] ?? object.metadata.name
 }

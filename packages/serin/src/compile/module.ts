@@ -120,14 +120,23 @@ function checkConfig(given: unknown, report: Report): ModuleSettingsSpec {
     const field = MODULE_FIELDS[name]
     if (field === undefined) {
       const suggestion = suggest(name, Object.keys(MODULE_FIELDS))
-      report.warning('unknown-field', `unknown field "${name}"`, { path: [...path, name], suggestion, notes: ['it is ignored'] })
+      report.warning('unknown-field', `unknown field "${name}"`, {
+        path: [...path, name],
+        suggestion,
+        notes: ['it is ignored'],
+      })
     } else if (field.answer !== 'same' && field.answer !== 'safer') {
       report.warning('no-effect', `${name} has no effect: ${field.because}`, { path: [...path, name] })
     }
     const schema = MODULE_SCHEMA.properties?.[name]
     const problems = schema === undefined ? [] : validate(schema, value, [...path, name], 'absent')
     for (const problem of problems) {
-      report.warning(problem.code, problem.message, { path: problem.path, expected: problem.expected, suggestion: problem.suggestion, notes: [`${name} is ignored`] })
+      report.warning(problem.code, problem.message, {
+        path: problem.path,
+        expected: problem.expected,
+        suggestion: problem.suggestion,
+        notes: [`${name} is ignored`],
+      })
     }
     if (problems.some(({ code }) => code !== 'unknown-field')) delete config[name]
   }
@@ -153,7 +162,10 @@ function readSettings(config: ModuleSettingsSpec, report: Report): Settings {
     ...optional('listenerIdleTimeoutMs', idle),
     ...optional('ipFilter', readIpFilter(config, report)),
     ...optional('gzip', gzip === undefined || gzip.enabled === false ? undefined : readGzip(gzip)),
-    ...optional('buffer', buffer?.max_request_bytes === undefined ? undefined : { requestBytesMax: buffer.max_request_bytes }),
+    ...optional(
+      'buffer',
+      buffer?.max_request_bytes === undefined ? undefined : { requestBytesMax: buffer.max_request_bytes },
+    ),
     accessLog: readAccessLog(config),
     probes: {
       liveness: true,
@@ -181,7 +193,10 @@ const GZIP_TYPES: readonly string[] = [
   'text/xml',
 ]
 
-function readGzip({ min_content_length: minLength, content_type: types }: NonNullable<ModuleSettingsSpec['gzip']>): NonNullable<Settings['gzip']> {
+function readGzip({
+  min_content_length: minLength,
+  content_type: types,
+}: NonNullable<ModuleSettingsSpec['gzip']>): NonNullable<Settings['gzip']> {
   return { minLength: minLength ?? GZIP_LENGTH_MIN, contentTypes: types ?? GZIP_TYPES }
 }
 
@@ -199,7 +214,9 @@ function readAccessLog(config: ModuleSettingsSpec): Settings['accessLog'] {
 function readIpFilter(config: ModuleSettingsSpec, report: Report): Settings['ipFilter'] {
   const { ip_allow: allow, ip_deny: deny } = config
   if (allow !== undefined && deny !== undefined) {
-    report.warning('two-ip-filters', 'ip_allow and ip_deny exclude each other; ip_deny is ignored', { path: ['spec', 'config', 'ip_deny'] })
+    report.warning('two-ip-filters', 'ip_allow and ip_deny exclude each other; ip_deny is ignored', {
+      path: ['spec', 'config', 'ip_deny'],
+    })
   }
   const kind = allow !== undefined ? 'allow' : 'deny'
   const list = allow ?? deny
@@ -234,14 +251,18 @@ function readErrorResponses(specs: readonly ErrorResponseSpec[], report: Report)
   return specs.flatMap((spec, index) => {
     const response = errorResponse(spec)
     if (typeof response !== 'string') return [response]
-    report.warning('bad-error-response', response, { path: ['spec', 'config', 'error_response_overrides', index, 'body'] })
+    report.warning('bad-error-response', response, {
+      path: ['spec', 'config', 'error_response_overrides', index, 'body'],
+    })
     return []
   })
 }
 
 /** `default_labels: {domain: {defaults: […]}}`. */
 function readDefaultLabels(config: ModuleSettingsSpec): ModuleConfig['defaultLabels'] {
-  return Object.fromEntries(Object.entries(config.default_labels ?? {}).map(([domain, { defaults = [] }]) => [domain, defaults]))
+  return Object.fromEntries(
+    Object.entries(config.default_labels ?? {}).map(([domain, { defaults = [] }]) => [domain, defaults]),
+  )
 }
 
 const PROBE_REWRITES: Readonly<Record<string, string>> = {

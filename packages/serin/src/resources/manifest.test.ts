@@ -125,7 +125,10 @@ test('a document without apiVersion, kind or name says what is missing', () => {
 })
 
 test('a bomb of aliases is refused', () => {
-  const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'.split('').map((name, index) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[index]}`).join()}]`).join('\n')}\n`
+  const bomb = `a: &a [x,x,x,x,x,x,x,x,x]\n${'bcdefgh'
+    .split('')
+    .map((name, index) => `${name}: &${name} [${Array.from({ length: 9 }, () => `*${'abcdefgh'[index]}`).join()}]`)
+    .join('\n')}\n`
   assert.deepEqual(codes(bomb), ['yaml'])
 })
 

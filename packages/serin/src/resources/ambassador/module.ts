@@ -1,7 +1,31 @@
 /** What the Module named `ambassador` may say in `spec.config`: names, types, and what each does here. */
 import type { Schema } from '../schema.ts'
-import { addedHeaders, anything, circuitBreakers, cors, errorResponses, flag, integer, keepalive, list, loadBalancer, map, oneOf, record, retryPolicy, text } from './fields.ts'
-import type { CircuitBreakerSpec, CorsSpec, ErrorResponseSpec, KeepaliveSpec, LabelSpecifierSpec, LoadBalancerSpec, RetryPolicySpec } from './types.ts'
+import {
+  addedHeaders,
+  anything,
+  circuitBreakers,
+  cors,
+  errorResponses,
+  flag,
+  integer,
+  keepalive,
+  list,
+  loadBalancer,
+  map,
+  oneOf,
+  record,
+  retryPolicy,
+  text,
+} from './fields.ts'
+import type {
+  CircuitBreakerSpec,
+  CorsSpec,
+  ErrorResponseSpec,
+  KeepaliveSpec,
+  LabelSpecifierSpec,
+  LoadBalancerSpec,
+  RetryPolicySpec,
+} from './types.ts'
 
 /** same: as Emissary. safer: as Emissary where that is legal. no-effect: read, and a warning says why it does nothing. refused: an error says why. */
 export type Answer = 'same' | 'safer' | 'no-effect' | 'refused'
@@ -17,7 +41,7 @@ const same = (schema: Schema): ModuleField => ({ schema, answer: 'same' })
 const safer = (schema: Schema, because: string): ModuleField => ({ schema, answer: 'safer', because })
 const noEffect = (because: string, schema: Schema = anything): ModuleField => ({ schema, answer: 'no-effect', because })
 
-const NOT_IN_4 = "Emissary 4 does not read it either"
+const NOT_IN_4 = 'Emissary 4 does not read it either'
 const ENVOY_ONLY = 'it sets up Envoy itself'
 
 const probe = record({ enabled: flag, prefix: text, service: text, rewrite: text })
@@ -26,7 +50,10 @@ const ipRules = list(record({ peer: text, remote: text }))
 export const MODULE_FIELDS: Readonly<Record<string, ModuleField>> = {
   add_linkerd_headers: same(flag),
   admin_port: noEffect('there is no Envoy whose admin port it could be', integer),
-  allow_chunked_length: noEffect('a request with both Content-Length and chunked coding is refused: it could smuggle another one', flag),
+  allow_chunked_length: noEffect(
+    'a request with both Content-Length and chunked coding is refused: it could smuggle another one',
+    flag,
+  ),
   ambassador_id: noEffect('it belongs beside config, not in it'),
   auth_enabled: noEffect(NOT_IN_4, flag),
   buffer: same(record({ max_request_bytes: integer, max_request_time: integer })),
@@ -40,7 +67,25 @@ export const MODULE_FIELDS: Readonly<Record<string, ModuleField>> = {
   default_label_domain: same(text),
   default_labels: same(map(record({ defaults: list(anything) }))),
   default_labels_for_mappings: noEffect(NOT_IN_4),
-  defaults: same(map(record({ add_request_headers: addedHeaders, add_response_headers: addedHeaders, remove_request_headers: list(text), remove_response_headers: list(text), stats_name: text, add_linkerd_headers: flag, cors, retry_policy: retryPolicy, circuit_breakers: circuitBreakers, timeout_ms: integer, idle_timeout_ms: integer, connect_timeout_ms: integer, error_response_overrides: errorResponses }))),
+  defaults: same(
+    map(
+      record({
+        add_request_headers: addedHeaders,
+        add_response_headers: addedHeaders,
+        remove_request_headers: list(text),
+        remove_response_headers: list(text),
+        stats_name: text,
+        add_linkerd_headers: flag,
+        cors,
+        retry_policy: retryPolicy,
+        circuit_breakers: circuitBreakers,
+        timeout_ms: integer,
+        idle_timeout_ms: integer,
+        connect_timeout_ms: integer,
+        error_response_overrides: errorResponses,
+      }),
+    ),
+  ),
   diagnostics: same(record({ enabled: flag, allow_non_local: flag })),
   enable_grpc_http11_bridge: noEffect('gRPC over HTTP/1.1 is not bridged', flag),
   enable_grpc_web: noEffect('gRPC-Web is not translated', flag),
@@ -54,8 +99,23 @@ export const MODULE_FIELDS: Readonly<Record<string, ModuleField>> = {
   error_response_overrides: safer(errorResponses, 'Emissary 4 dropped it; here it works'),
   forward_client_cert_details: noEffect('client certificates are checked, not passed on', text),
   grpc_stats: noEffect('gRPC calls are counted as requests', anything),
-  gzip: same(record({ enabled: flag, min_content_length: integer, content_type: list(text), compression_level: text, compression_strategy: text, memory_level: integer, window_bits: integer, disable_on_etag_header: flag, remove_accept_encoding_header: flag })),
-  header_case_overrides: safer(list(text), 'Emissary 4 lets the whole configuration be refused by it; here it is left out'),
+  gzip: same(
+    record({
+      enabled: flag,
+      min_content_length: integer,
+      content_type: list(text),
+      compression_level: text,
+      compression_strategy: text,
+      memory_level: integer,
+      window_bits: integer,
+      disable_on_etag_header: flag,
+      remove_accept_encoding_header: flag,
+    }),
+  ),
+  header_case_overrides: safer(
+    list(text),
+    'Emissary 4 lets the whole configuration be refused by it; here it is left out',
+  ),
   headers_with_underscores_action: same(oneOf('ALLOW', 'REJECT_REQUEST', 'DROP_HEADER')),
   ip_allow: safer(ipRules, 'a bad address lets nobody in; Emissary would let everybody in'),
   ip_deny: same(ipRules),
@@ -90,7 +150,9 @@ export const MODULE_FIELDS: Readonly<Record<string, ModuleField>> = {
   xff_num_trusted_hops: noEffect("a Listener's l7Depth says it", integer),
 }
 
-export const MODULE_SCHEMA: Schema = record(Object.fromEntries(Object.entries(MODULE_FIELDS).map(([name, { schema }]) => [name, schema])))
+export const MODULE_SCHEMA: Schema = record(
+  Object.fromEntries(Object.entries(MODULE_FIELDS).map(([name, { schema }]) => [name, schema])),
+)
 
 interface ProbeSpec {
   readonly enabled?: boolean
@@ -121,7 +183,11 @@ export interface ModuleSettingsSpec {
   readonly envoy_log_format?: string | Readonly<Record<string, string>>
   readonly envoy_log_type?: string
   readonly error_response_overrides?: readonly ErrorResponseSpec[]
-  readonly gzip?: { readonly enabled?: boolean; readonly min_content_length?: number; readonly content_type?: readonly string[] }
+  readonly gzip?: {
+    readonly enabled?: boolean
+    readonly min_content_length?: number
+    readonly content_type?: readonly string[]
+  }
   readonly headers_with_underscores_action?: string
   readonly ip_allow?: readonly IpRuleSpec[]
   readonly ip_deny?: readonly IpRuleSpec[]
