@@ -1,0 +1,92 @@
+/** Octet classes of RFC 9110 §5 and RFC 3986, and comparisons on Buffers. No Unicode, no strings. */
+
+const TOKEN = 1
+const VALUE = 2
+const TARGET = 4
+const HOST = 8
+/** A target octet that path normalisation has to look at. */
+const TARGET_SPECIAL = 16
+
+/** What each octet may be; bits above. */
+const CLASS: Uint8Array = new Uint8Array(256)
+/** ASCII lower case, `_` unchanged, all other octets unchanged. */
+export const LOWER: Uint8Array = new Uint8Array(256)
+
+for (let octet = 0; octet < 256; octet++) {
+  LOWER[octet] = octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet
+  let bits = 0
+  const alphanumeric =
+    (octet >= 0x30 && octet <= 0x39) || (octet >= 0x41 && octet <= 0x5a) || (octet >= 0x61 && octet <= 0x7a)
+  if (alphanumeric || includes("!#$%&'*+-.^_`|~", octet)) bits |= TOKEN
+  // field-content: VCHAR, obs-text, SP, HTAB (RFC 9110 §5.5); other controls are refused, not repaired.
+  if ((octet >= 0x20 && octet !== 0x7f) || octet === 0x09) bits |= VALUE
+  // What Envoy takes in a target: visible ASCII without `#`.
+  if (octet > 0x20 && octet < 0x7f && octet !== 0x23) bits |= TARGET
+  if (includes('%\\', octet)) bits |= TARGET_SPECIAL
+  // reg-name and IP-literal (RFC 3986 §3.2.2); brackets and colon are looked at one by one.
+  if (alphanumeric || includes("-._~!$&'()*+,;=%", octet)) bits |= HOST
+  CLASS[octet] = bits
+}
+
+function includes(set: string, octet: number): boolean {
+  return set.includes(String.fromCharCode(octet))
+}
+
+export function isToken(octet: number): boolean {
+  return (CLASS[octet]! & TOKEN) !== 0
+}
+
+export function isValue(octet: number): boolean {
+  return (CLASS[octet]! & VALUE) !== 0
+}
+
+export function isTarget(octet: number): boolean {
+  return (CLASS[octet]! & TARGET) !== 0
+}
+
+export function isTargetSpecial(octet: number): boolean {
+  return (CLASS[octet]! & TARGET_SPECIAL) !== 0
+}
+
+export function isRegName(octet: number): boolean {
+  return (CLASS[octet]! & HOST) !== 0
+}
+
+export function isDigit(octet: number): boolean {
+  return octet >= 0x30 && octet <= 0x39
+}
+
+/** 0-15, or -1. */
+export function hexValue(octet: number): number {
+  if (octet >= 0x30 && octet <= 0x39) return octet - 0x30
+  const lower = octet | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+}
+
+/** Whether buffer[start, end) is `lower` without regard to ASCII case. `lower` must be lower case. */
+export function equalsLower(buffer: Uint8Array, start: number, end: number, lower: Uint8Array): boolean {
+  if (end - start !== lower.length) return false
+  for (let index = 0; index < lower.length; index++) {
+    if (LOWER[buffer[start + index]!] !== lower[index]) return false
+  }
+  return true
+}
+
+/** Whether buffer[start, end) is exactly `octets`. */
+export function equals(buffer: Uint8Array, start: number, end: number, octets: Uint8Array): boolean {
+  if (end - start !== octets.length) return false
+  for (let index = 0; index < octets.length; index++) {
+    if (buffer[start + index] !== octets[index]) return false
+  }
+  return true
+}
+
+/** The octets of a latin1 text. */
+export function octetsOf(text: string): Buffer {
+  return Buffer.from(text, 'latin1')
+}
+
+export const CR = 13
+export const LF = 10
+export const SP = 32
+export const HTAB = 9
