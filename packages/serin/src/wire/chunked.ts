@@ -17,9 +17,7 @@ export const BAD_TRAILER = 4
 /** Trailers past their limit. */
 export const TRAILER_TOO_LARGE = 5
 
-type State =
-  | 'size-first'
-  | 'size'
+type ExtensionState =
   | 'extension-start'
   | 'extension-name'
   | 'extension-value-start'
@@ -27,15 +25,18 @@ type State =
   | 'extension-quoted'
   | 'extension-quoted-pair'
   | 'extension-quoted-end'
+
+type TrailerState = 'trailer-first' | 'trailer-name' | 'trailer-value' | 'trailer-lf' | 'end-lf'
+
+type State =
+  | 'size-first'
+  | 'size'
+  | ExtensionState
   | 'size-lf'
   | 'data'
   | 'data-cr'
   | 'data-lf'
-  | 'trailer-first'
-  | 'trailer-name'
-  | 'trailer-value'
-  | 'trailer-lf'
-  | 'end-lf'
+  | TrailerState
   | 'ended'
 
 /** Significant hex digits of a size: below 2^52, exact. */
@@ -106,8 +107,9 @@ export class ChunkedDecoder {
       case 'extension-quoted-pair':
       case 'extension-quoted-end':
         this.extensionBytes++
-        if (++this.lineBytes > limits.chunkLineBytesMax || this.extensionBytes > limits.chunkExtensionBytesMax) return BAD_CHUNK
-        return this.extension(octet)
+        if (++this.lineBytes > limits.chunkLineBytesMax || this.extensionBytes > limits.chunkExtensionBytesMax)
+          return BAD_CHUNK
+        return this.extension(octet, this.state)
       case 'size-lf':
         if (octet !== LF) return BAD_CHUNK
         this.state = this.remaining === 0 ? 'trailer-first' : 'data'
@@ -122,8 +124,15 @@ export class ChunkedDecoder {
         this.digits = 0
         this.lineBytes = 0
         return MORE
-      default:
-        return this.trailer(octet, limits)
+      case 'trailer-first':
+      case 'trailer-name':
+      case 'trailer-value':
+      case 'trailer-lf':
+      case 'end-lf':
+        return this.trailer(octet, this.state, limits)
+      case 'data':
+      case 'ended':
+        return BAD_CHUNK
     }
   }
 
@@ -146,8 +155,8 @@ export class ChunkedDecoder {
   }
 
   /** chunk-ext = *( ";" name [ "=" ( token / quoted-string ) ] ), without the bad whitespace of §7.1.1. */
-  private extension(octet: number): number {
-    switch (this.state) {
+  private extension(octet: number, state: ExtensionState): number {
+    switch (state) {
       case 'extension-start':
         // An empty extension (`5;`) is common enough and harmless; an LF in its place is not (CVE-2025-22871).
         if (octet === CR) this.state = 'size-lf'
@@ -175,7 +184,7 @@ export class ChunkedDecoder {
         if (!isValue(octet)) return BAD_CHUNK
         this.state = 'extension-quoted'
         return MORE
-      default:
+      case 'extension-quoted-end':
         return this.extensionEnd(octet)
     }
   }
@@ -188,9 +197,9 @@ export class ChunkedDecoder {
   }
 
   /** trailer-section CRLF: the grammar of fields, nothing of it kept (RFC 9110 §6.5.1 lets us drop them). */
-  private trailer(octet: number, limits: Limits): number {
+  private trailer(octet: number, state: TrailerState, limits: Limits): number {
     if (++this.trailerBytes > limits.trailerBytesMax) return TRAILER_TOO_LARGE
-    switch (this.state) {
+    switch (state) {
       case 'trailer-first':
         if (octet === CR) this.state = 'end-lf'
         else if (isToken(octet)) {
@@ -214,8 +223,6 @@ export class ChunkedDecoder {
         if (octet !== LF) return BAD_CHUNK
         this.state = 'ended'
         return END
-      default:
-        return BAD_CHUNK
     }
   }
 }

@@ -89,13 +89,18 @@ export function nameHash(lower: Uint8Array): number {
 }
 
 const TABLE_SIZE = 1024
+
+function slotOf(hash: number): number {
+  return (hash ^ (hash >>> 5)) & (TABLE_SIZE - 1)
+}
+
 /** Number of the name by hash, and its octets to be sure. Collisions among our own names are refused at start. */
 const TABLE = new Uint8Array(TABLE_SIZE)
 const OCTETS: Uint8Array[] = [new Uint8Array()]
 for (const [name, field] of NAMES) {
   OCTETS[field] = octetsOf(name)
-  const slot = nameHash(OCTETS[field]) & (TABLE_SIZE - 1)
-  if (TABLE[slot] !== 0) throw new Error(`field names collide at ${name}: choose another TABLE_SIZE`)
+  const slot = slotOf(nameHash(OCTETS[field]))
+  if (TABLE[slot] !== 0) throw new Error(`field names collide at ${name}: choose another slotOf`)
   TABLE[slot] = field
 }
 
@@ -103,7 +108,7 @@ const X_ENVOY = octetsOf('x-envoy-')
 
 /** The number of the name in buffer[start, end) whose lower-case hash is `hash`. */
 export function fieldOf(buffer: Uint8Array, start: number, end: number, hash: number): number {
-  const field = TABLE[hash & (TABLE_SIZE - 1)]!
+  const field = TABLE[slotOf(hash)]!
   if (field !== 0 && equalsLower(buffer, start, end, OCTETS[field]!)) return field
   if (end - start > X_ENVOY.length && LOWER[buffer[start]!] === 0x78 && buffer[start + 1] === 0x2d) {
     if (equalsLower(buffer, start, start + X_ENVOY.length, X_ENVOY)) return FIELD.xEnvoy
@@ -114,6 +119,7 @@ export function fieldOf(buffer: Uint8Array, start: number, end: number, hash: nu
 /** The same for a name with underscores for hyphens (`Content_Length`): a server that maps `_` to `-` would be misled by it. */
 export function aliasOf(buffer: Uint8Array, start: number, end: number): number {
   const name = new Uint8Array(end - start)
-  for (let index = start; index < end; index++) name[index - start] = buffer[index] === 0x5f ? 0x2d : LOWER[buffer[index]!]!
+  for (let index = start; index < end; index++)
+    name[index - start] = buffer[index] === 0x5f ? 0x2d : LOWER[buffer[index]!]!
   return fieldOf(name, 0, name.length, nameHash(name))
 }

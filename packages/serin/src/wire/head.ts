@@ -7,7 +7,7 @@
 import { FAULTS, type Fault } from './fault.ts'
 import { aliasOf, FIELD, fieldOf } from './field-names.ts'
 import type { Limits } from './limits.ts'
-import { CR, equals, HTAB, isDigit, isTarget, isToken, isValue, LF, LOWER, octetsOf, SP } from './octets.ts'
+import { CR, equals, HTAB, isDigit, isTarget, isToken, isValue, latin1, LF, LOWER, octetsOf, SP } from './octets.ts'
 
 /** Returned by the parsers when more octets are needed. */
 export const NEED_MORE = -1
@@ -124,7 +124,7 @@ export class Head {
 
   /** Value of a line as latin1 text. */
   value(index: number): string {
-    return this.buffer.latin1Slice(this.valueStart(index), this.valueEnd(index))
+    return latin1(this.buffer, this.valueStart(index), this.valueEnd(index))
   }
 
   /** All values of a name joined with `,` (as Envoy joins them for matching), or null. `lower` is the name in lower case, `hash` its `nameHash`. */
@@ -167,7 +167,15 @@ export function parseResponseHead(head: Head, buffer: Buffer, start: number, end
  * A wrong octet at `position`: refused if its line is complete or too long, else more is needed. Nothing here scans more
  * than a head's worth, because the limit ends it.
  */
-function wrong(head: Head, position: number, start: number, end: number, sizeMax: number, fault: Fault, tooLarge: Fault): number {
+function wrong(
+  head: Head,
+  position: number,
+  start: number,
+  end: number,
+  sizeMax: number,
+  fault: Fault,
+  tooLarge: Fault,
+): number {
   const lineEnd = head.buffer.indexOf(LF, position)
   if (lineEnd >= 0 && lineEnd < end) {
     head.fault = lineEnd - start >= sizeMax ? tooLarge : fault
@@ -276,7 +284,15 @@ function parseStatusLine(head: Head, start: number, end: number, limits: Limits)
 }
 
 /** *( field-name ":" OWS field-value OWS CRLF ) CRLF (RFC 9112 §5). */
-function parseFields(head: Head, from: number, start: number, end: number, limits: Limits, fault: Fault, tooLarge: Fault): number {
+function parseFields(
+  head: Head,
+  from: number,
+  start: number,
+  end: number,
+  limits: Limits,
+  fault: Fault,
+  tooLarge: Fault,
+): number {
   const { buffer, fields } = head
   const sizeMax = limits.headBytesMax
   const countMax = limits.fieldsMax

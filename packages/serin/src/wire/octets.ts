@@ -86,6 +86,11 @@ export function octetsOf(text: string): Buffer {
   return Buffer.from(text, 'latin1')
 }
 
+/** buffer[start, end) as a string, one character per octet. Twice as fast as `toString('latin1', …)` for short spans. */
+export function latin1(buffer: Buffer, start: number, end: number): string {
+  return (buffer as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end)
+}
+
 export const CR = 13
 export const LF = 10
 export const SP = 32

@@ -21,6 +21,12 @@ export class OutBuffer {
     this.position = 0
   }
 
+  /** Gives a grown buffer back. */
+  shrink(bytes: number): void {
+    this.buffer = Buffer.allocUnsafeSlow(bytes)
+    this.position = 0
+  }
+
   /** Makes room for `bytes` more; all methods below expect that there is. */
   reserve(bytes: number): void {
     const needed = this.position + bytes

@@ -59,13 +59,13 @@ type State =
 
 const NOTHING = Buffer.alloc(0)
 
-export class ServerConnection implements LinkOwner {
+export class ServerConnection<Context extends ServerContext = ServerContext> implements LinkOwner {
   readonly link: Link
   state: State = 'idle'
   requests = 0
   /** Whether this request's answer may be followed by another request. */
   private persistent = true
-  private readonly context: ServerContext
+  readonly context: Context
   private handler: RequestHandler | null = null
   private readonly body: BodyReader = new BodyReader()
   private bodyPaused = false
@@ -80,7 +80,7 @@ export class ServerConnection implements LinkOwner {
   private bodyMark = 0
   private stopping = false
 
-  constructor(link: Link, context: ServerContext) {
+  constructor(link: Link, context: Context) {
     this.link = link
     this.context = context
   }
@@ -95,7 +95,8 @@ export class ServerConnection implements LinkOwner {
   /** True if nothing speaks against another request after this answer; to be known before the answer's head is written. */
   get keepsAlive(): boolean {
     const { limits } = this.context
-    if (!this.persistent || this.stopping || this.halfClosed || this.requests >= limits.requestsPerConnectionMax) return false
+    if (!this.persistent || this.stopping || this.halfClosed || this.requests >= limits.requestsPerConnectionMax)
+      return false
     return this.body.ended || this.canDrain()
   }
 
@@ -114,7 +115,23 @@ export class ServerConnection implements LinkOwner {
     this.persistent = false
   }
 
-  /** The client has been told to keep its body, or is waiting for 100: it may never come, so it cannot be drained. */
+  /** HTTP/1.0 with keep-alive. */
+  allowReuse(): void {
+    this.persistent = true
+  }
+
+  /** The client waits for a 100 before it sends its body: it gets one, unless the body is there already. */
+  continueBody(octets: Uint8Array): void {
+    this.bodyWanted = true
+    if (!this.body.ended) this.link.writeOctets(octets)
+  }
+
+  /** Whether octets have come that no request has consumed. */
+  get hasPending(): boolean {
+    return this.pending.length > 0
+  }
+
+  /** The client waits for a 100: its body may never come, so it cannot be read away. */
   bodyMayNotCome(): void {
     this.bodyWanted = false
   }
@@ -156,13 +173,6 @@ export class ServerConnection implements LinkOwner {
     this.context.wheel.clear(this.timer)
     this.context.wheel.clear(this.writeTimer)
     this.link.resume()
-  }
-
-  /** Octets that came after the head of an upgraded request. */
-  takePending(): Buffer {
-    const octets = this.pending
-    this.pending = NOTHING
-    return octets
   }
 
   /** FIN, then what still comes is read away for a moment, so that no RST destroys the answer on its way (RFC 9112 §9.6). */
@@ -219,8 +229,13 @@ export class ServerConnection implements LinkOwner {
         // A half-closed client still wants its answer (§9.6), unless its request can no longer be completed.
         if (!this.body.ended && this.pending.length === 0) this.clientGone(FAULTS.clientClosed)
         break
-      default:
+      case 'idle':
+      case 'head':
+      case 'draining':
+      case 'lingering':
+      case 'closed':
         this.destroy()
+        break
     }
   }
 
@@ -267,7 +282,9 @@ export class ServerConnection implements LinkOwner {
   private keep(buffer: Buffer, at: number, end: number, own: boolean): void {
     if (at === end || this.state === 'closed' || this.state === 'lingering') {
       this.pending = NOTHING
-      if (this.state === 'exchange' && !this.bodyPaused) this.link.resume()
+      if (this.state !== 'exchange') return
+      if (this.bodyPaused) this.link.pause()
+      else this.link.resume()
       return
     }
     if (own) this.pending = at === 0 ? buffer : buffer.subarray(at, end)

@@ -69,12 +69,11 @@ interface StreamBinding {
   readonly kLastWriteWasAsync: number
 }
 
-const { binding } = process as unknown as { binding(name: 'tcp_wrap'): TcpBinding; binding(name: 'stream_wrap'): StreamBinding }
-const { TCP, TCPConnectWrap, constants } = binding.call(process, 'tcp_wrap') as TcpBinding
-const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = binding.call(
-  process,
-  'stream_wrap' as 'tcp_wrap',
-) as unknown as StreamBinding
+const { binding } = process as unknown as { readonly binding: (name: string) => unknown }
+const { TCP, TCPConnectWrap, constants } = binding('tcp_wrap') as TcpBinding
+const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteWasAsync } = binding(
+  'stream_wrap',
+) as StreamBinding
 
 /** What one read can bring, from any connection. */
 export const READ_BYTES: number = 64 * 1024
@@ -263,12 +262,13 @@ export function connectTcp(
   return getSystemErrorName(error)
 }
 
-/** Accepts on a bound handle. Returns libuv's error or 0. */
-export function listenTcp(handle: TcpHandle, backlog: number, accepted: (client: TcpHandle) => void): number {
+/** Accepts on a bound handle. Returns the name of an error, or ''. */
+export function listenTcp(handle: TcpHandle, backlog: number, accepted: (client: TcpHandle) => void): string {
   handle.onconnection = (status, client) => {
     if (status === 0) accepted(client)
   }
   // Accepted sockets inherit it on Linux: one system call less for each.
   handle.setNoDelay(true)
-  return handle.listen(backlog)
+  const error = handle.listen(backlog)
+  return error === 0 ? '' : getSystemErrorName(error)
 }

@@ -1,0 +1,77 @@
+/** A Cluster in one worker: its endpoints and whose turn it is. Lives on while the Snapshots change around it. */
+import type { Cluster, Endpoint } from '../model/cluster.ts'
+import type { Meter } from '../metrics/meter.ts'
+import { CELL } from '../metrics/cells.ts'
+import type { ClientContext } from '../wire/client-connection.ts'
+import { EndpointState, type EndpointConduct } from './endpoint.ts'
+import { DnsWatch } from './dns.ts'
+
+export class ClusterState {
+  cluster: Cluster
+  meter: Meter
+  /** In the order of the Snapshot. */
+  endpoints: readonly EndpointState[] = []
+  private readonly conduct: EndpointConduct
+  private readonly context: ClientContext
+  private cursor: number
+  private dns: DnsWatch | null = null
+
+  constructor(cluster: Cluster, context: ClientContext, meter: Meter) {
+    this.cluster = cluster
+    this.context = context
+    this.meter = meter
+    this.conduct = { connectTimeoutMs: 0, idleTimeoutMs: 0, limits: cluster.limits.default, connections: 0, pending: 0 }
+    // Workers that all begin with the first endpoint would favour it.
+    this.cursor = Math.floor(Math.random() * 1024)
+    this.update(cluster, meter)
+  }
+
+  /** Takes a new version of the same Cluster. Endpoints that stay keep their connections. */
+  update(cluster: Cluster, meter: Meter): void {
+    this.cluster = cluster
+    this.meter = meter
+    this.conduct.connectTimeoutMs = cluster.connectTimeoutMs
+    this.conduct.idleTimeoutMs = cluster.idleTimeoutMs ?? this.context.limits.upstreamIdleMs
+    this.conduct.limits = cluster.limits.default
+    if (cluster.source.kind === 'endpoints') {
+      this.dns?.stop()
+      this.dns = null
+      this.setEndpoints(cluster.source.endpoints)
+    } else if (this.dns?.matches(cluster.source) !== true) {
+      this.dns?.stop()
+      this.dns = new DnsWatch(cluster.source, (endpoints) => this.setEndpoints(endpoints))
+    }
+  }
+
+  /** Settles when names have been looked up once. */
+  ready(): Promise<void> {
+    return this.dns?.first ?? Promise.resolve()
+  }
+
+  /** Round robin. Null: no endpoint. */
+  pick(): EndpointState | null {
+    const count = this.endpoints.length
+    if (count === 0) return null
+    if (this.cursor >= count) this.cursor %= count
+    return this.endpoints[this.cursor++]!
+  }
+
+  /** The Cluster left the Snapshot. */
+  retire(): void {
+    this.dns?.stop()
+    this.dns = null
+    this.setEndpoints([])
+  }
+
+  private setEndpoints(endpoints: readonly Endpoint[]): void {
+    const known = new Map(this.endpoints.map((state) => [state.endpoint.id, state]))
+    this.endpoints = endpoints.map((endpoint) => {
+      const state = known.get(endpoint.id)
+      known.delete(endpoint.id)
+      return state ?? new EndpointState(endpoint, this.context, this.conduct)
+    })
+    for (const gone of known.values()) gone.retire()
+    this.meter.set(CELL.membersTotal, this.endpoints.length)
+    this.meter.set(CELL.membersHealthy, this.endpoints.length)
+  }
+}

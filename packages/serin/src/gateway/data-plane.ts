@@ -1,0 +1,199 @@
+/** What all connections of one worker share: the Plan in use, limits, clock, scratch heads and buffers, counters. */
+import { CELL } from '../metrics/cells.ts'
+import { Registry } from '../metrics/registry.ts'
+import type { AccessLog } from '../metrics/access-log.ts'
+import type { Meter } from '../metrics/meter.ts'
+import type { ClientContext } from '../wire/client-connection.ts'
+import { FAULTS } from '../wire/fault.ts'
+import { Head } from '../wire/head.ts'
+import type { Limits } from '../wire/limits.ts'
+import { OutBuffer } from '../wire/out-buffer.ts'
+import { type RequestHandler, ServerConnection } from '../wire/server-connection.ts'
+import { READ_BYTES, type TcpHandle, TcpLink } from '../wire/tcp.ts'
+import { TimerWheel } from '../wire/timer-wheel.ts'
+import type { LinkOwner } from '../wire/link.ts'
+import type { RouteQuery } from './compiled-route.ts'
+import { writeLocalReply } from './local-reply.ts'
+import { EMPTY_PLAN, type ListenerPlan, type Plan, type PlanNeeds } from './plan.ts'
+import type { Target } from './request-target.ts'
+import type { Found } from './router.ts'
+import type { WorkerPlace } from './split.ts'
+
+/** One read, a head, and the framing of both: what a relayed message can gather before it is sent. */
+const OUT_BYTES = READ_BYTES * 2 + 32 * 1024
+/** Exchanges that are kept for the next requests. */
+const FREE_EXCHANGES_MAX = 4096
+
+export interface DataPlaneOptions {
+  readonly limits: Limits
+  readonly place: WorkerPlace
+  readonly newExchange: (plane: DataPlane) => PooledExchange
+}
+
+/** An Exchange as the worker keeps it: used for one request after another. */
+export interface PooledExchange extends RequestHandler {
+  take(connection: ServerConnection<ClientOfListener>, client: ClientOfListener): void
+}
+
+/** A Listener as connections know it: its plan is swapped under them. */
+export interface ListenerState {
+  plan: ListenerPlan
+  readonly port: number
+}
+
+export class DataPlane implements ClientContext, PlanNeeds {
+  readonly limits: Limits
+  readonly wheel: TimerWheel = new TimerWheel()
+  readonly head: Head
+  readonly responseHead: Head
+  readonly registry: Registry = new Registry()
+  readonly place: WorkerPlace
+  readonly meter: Meter
+  readonly context: ClientContext = this
+  accessLog: AccessLog | null = null
+  /** Towards clients, and towards upstreams; empty between two events. */
+  readonly toClient: OutBuffer = new OutBuffer(OUT_BYTES)
+  readonly toUpstream: OutBuffer = new OutBuffer(OUT_BYTES)
+  readonly query: RouteQuery
+  readonly found: Found = { route: null, destination: null }
+  readonly target: Target = {
+    form: 'origin',
+    path: '',
+    queryStart: 0,
+    end: 0,
+    host: '',
+    hostNameLength: 0,
+    https: false,
+  }
+  plan: Plan = EMPTY_PLAN
+  readonly connections: Set<ServerConnection<ClientOfListener>> = new Set<ServerConnection<ClientOfListener>>()
+  draining = false
+  private readonly clients: Map<string, number> = new Map<string, number>()
+  private readonly freeExchanges: PooledExchange[] = []
+  private connectionId = 0
+  private readonly newExchange: (plane: DataPlane) => PooledExchange
+
+  constructor(options: DataPlaneOptions) {
+    this.limits = options.limits
+    this.place = options.place
+    this.newExchange = options.newExchange
+    this.head = new Head(options.limits.fieldsMax)
+    this.responseHead = new Head(options.limits.fieldsMax)
+    this.meter = this.registry.worker(options.place.index)
+    this.query = {
+      host: '',
+      path: '',
+      folded: '',
+      query: '',
+      method: '',
+      head: this.head,
+      clientAddress: '',
+      number: -1,
+    }
+  }
+
+  /** A new client connection of a Listener. */
+  accept(handle: TcpHandle, listener: ListenerState): void {
+    this.wheel.touch()
+    const client = new ClientOfListener(this, listener)
+    const link = new TcpLink(handle, NOBODY)
+    const { limits } = this
+    listener.plan.meter.count(CELL.connectionsOpened)
+    const perClient = limits.connectionsPerClientMax
+    if (
+      this.connections.size >= limits.connectionsPerWorkerMax ||
+      (perClient > 0 && this.connectionsOf(link.peerAddress) >= perClient)
+    ) {
+      this.refuse(link, listener)
+      return
+    }
+    const connection = new ServerConnection(link, client)
+    link.owner = connection
+    client.id = ++this.connectionId
+    this.connections.add(connection)
+    if (perClient > 0) this.clients.set(link.peerAddress, this.connectionsOf(link.peerAddress) + 1)
+    connection.start()
+    if (this.draining) connection.stop()
+  }
+
+  /** Ends the connections that came in by a Listener, after the answers that are due. */
+  stopConnectionsOf(listener: ListenerState): void {
+    for (const connection of this.connections) if (connection.context.listener === listener) connection.stop()
+  }
+
+  forget(connection: ServerConnection<ClientOfListener>): void {
+    if (!this.connections.delete(connection) || this.limits.connectionsPerClientMax === 0) return
+    const address = connection.link.peerAddress
+    const left = this.connectionsOf(address) - 1
+    if (left > 0) this.clients.set(address, left)
+    else this.clients.delete(address)
+  }
+
+  takeExchange(): PooledExchange {
+    return this.freeExchanges.pop() ?? this.newExchange(this)
+  }
+
+  giveBack(exchange: PooledExchange): void {
+    if (this.freeExchanges.length < FREE_EXCHANGES_MAX) this.freeExchanges.push(exchange)
+  }
+
+  private connectionsOf(address: string): number {
+    return this.clients.get(address) ?? 0
+  }
+
+  /** Too many connections: said early and cheaply, and the client is told when to come back. */
+  private refuse(link: TcpLink, listener: ListenerState): void {
+    const { limits, plan } = this
+    const fault = FAULTS.tooManyConnections
+    listener.plan.meter.count(CELL.connectionsRefused)
+    const reply = { status: fault.status, body: fault.text, lines: `retry-after: ${limits.retryAfterSeconds}\r\n` }
+    writeLocalReply(this.toClient, reply, { settings: plan.settings, keepsAlive: false, http10: false, toHead: false })
+    link.write(this.toClient)
+    link.end()
+    link.destroy()
+  }
+}
+
+/** What a connection asks of the worker, with the Listener it came in by. */
+export class ClientOfListener {
+  readonly dataPlane: DataPlane
+  readonly listener: ListenerState
+  readonly limits: Limits
+  readonly wheel: TimerWheel
+  readonly head: Head
+  id = 0
+
+  constructor(dataPlane: DataPlane, listener: ListenerState) {
+    this.dataPlane = dataPlane
+    this.listener = listener
+    this.limits = dataPlane.limits
+    this.wheel = dataPlane.wheel
+    this.head = dataPlane.head
+  }
+
+  handlerFor(connection: ServerConnection<ClientOfListener>): PooledExchange {
+    const exchange = this.dataPlane.takeExchange()
+    exchange.take(connection, this)
+    return exchange
+  }
+
+  onConnectionClosed(connection: ServerConnection<ClientOfListener>): void {
+    this.listener.plan.meter.count(CELL.connectionsClosed)
+    this.dataPlane.forget(connection)
+  }
+}
+
+const NOBODY: LinkOwner = {
+  onOctets() {
+    // refused: nothing of it is read
+  },
+  onEnd() {
+    // refused
+  },
+  onDrained() {
+    // refused
+  },
+  onClosed() {
+    // refused
+  },
+}

@@ -1,0 +1,180 @@
+/** One address of a Cluster in one worker: its connections, and who waits for one. */
+import type { CircuitBreaker } from '../model/cluster.ts'
+import type { Endpoint } from '../model/cluster.ts'
+import { ClientConnection, type ClientContext, type ConnectionKeeper } from '../wire/client-connection.ts'
+import { FAULTS, type Fault } from '../wire/fault.ts'
+import { connectTcp, type TcpLink } from '../wire/tcp.ts'
+import { Timer } from '../wire/timer-wheel.ts'
+
+/** Who asks for a connection. */
+export interface ConnectionSeeker {
+  /** A connection is ready: `begin` and write. */
+  onConnection(connection: ClientConnection): void
+  onNoConnection(fault: Fault): void
+}
+
+/** What an endpoint needs to know of its Cluster; the same object while the Cluster lives. */
+export interface EndpointConduct {
+  connectTimeoutMs: number
+  idleTimeoutMs: number
+  limits: CircuitBreaker
+  /** Connections of all endpoints of the cluster. */
+  connections: number
+  pending: number
+}
+
+/** A connection that is being opened, and for whom. */
+interface Attempt {
+  readonly timer: Timer
+  readonly connection: ClientConnection
+  seeker: ConnectionSeeker | null
+}
+
+export class EndpointState implements ConnectionKeeper {
+  readonly endpoint: Endpoint
+  /** Requests that are under way; least-request balancers look at it. */
+  active = 0
+  private readonly context: ClientContext
+  private readonly conduct: EndpointConduct
+  /** Last in, first out: the rest of them gets old and is closed. */
+  private readonly idle: ClientConnection[] = []
+  private readonly waiting: ConnectionSeeker[] = []
+  private readonly attempts: Set<Attempt> = new Set<Attempt>()
+  private retired = false
+  private readonly idleTimer: Timer = new Timer(this)
+  /** How many of the idle connections were not used since the timer was set. */
+  private idleUnused = 0
+
+  constructor(endpoint: Endpoint, context: ClientContext, conduct: EndpointConduct) {
+    this.endpoint = endpoint
+    this.context = context
+    this.conduct = conduct
+  }
+
+  /** A pooled connection, begun by nobody yet, or null. */
+  takeIdle(): ClientConnection | null {
+    const connection = this.idle.pop() ?? null
+    if (this.idle.length < this.idleUnused) this.idleUnused = this.idle.length
+    return connection
+  }
+
+  /** Opens a connection for `seeker`, or lets it wait for one where there are as many as there may be. */
+  open(seeker: ConnectionSeeker): void {
+    const { conduct } = this
+    if (conduct.connections >= conduct.limits.connectionsMax) {
+      const full = this.waiting.length >= this.context.limits.queuedPerEndpointMax
+      if (full || conduct.pending >= conduct.limits.pendingRequestsMax) seeker.onNoConnection(FAULTS.overflow)
+      else {
+        this.waiting.push(seeker)
+        conduct.pending++
+      }
+    } else this.connect(seeker)
+  }
+
+  /** The seeker went away before it had a connection. */
+  withdraw(seeker: ConnectionSeeker): void {
+    const at = this.waiting.indexOf(seeker)
+    if (at >= 0) {
+      this.waiting.splice(at, 1)
+      this.conduct.pending--
+    }
+    for (const attempt of this.attempts) if (attempt.seeker === seeker) attempt.seeker = null
+  }
+
+  /** The endpoint left the Cluster: idle connections go now, busy ones when their request is over. */
+  retire(): void {
+    this.retired = true
+    for (const connection of this.idle.splice(0)) connection.destroy()
+    this.context.wheel.remove(this.idleTimer)
+    for (const seeker of this.waiting.splice(0)) {
+      this.conduct.pending--
+      seeker.onNoConnection(FAULTS.noHealthyUpstream)
+    }
+  }
+
+  get idleCount(): number {
+    return this.idle.length
+  }
+
+  onReusable(connection: ClientConnection): void {
+    const seeker = this.waiting.shift()
+    if (seeker) {
+      this.conduct.pending--
+      seeker.onConnection(connection)
+      return
+    }
+    if (this.retired || this.idle.length >= this.context.limits.idlePerEndpointMax) {
+      connection.destroy()
+      return
+    }
+    if (this.idle.push(connection) === 1) this.watchIdle()
+  }
+
+  onConnectionGone(connection: ClientConnection): void {
+    this.conduct.connections--
+    const at = this.idle.lastIndexOf(connection)
+    if (at >= 0) this.idle.splice(at, 1)
+    if (this.idleUnused > this.idle.length) this.idleUnused = this.idle.length
+    if (this.waiting.length > 0 && this.conduct.connections < this.conduct.limits.connectionsMax) {
+      this.conduct.pending--
+      this.connect(this.waiting.shift()!)
+    }
+  }
+
+  /** Idle for a whole period: closed. */
+  onTimer(timer: Timer): void {
+    if (timer !== this.idleTimer) return
+    for (const connection of this.idle.splice(0, this.idleUnused)) connection.destroy()
+    this.idleUnused = 0
+    if (this.idle.length > 0) this.watchIdle()
+  }
+
+  private watchIdle(): void {
+    const ms = this.conduct.idleTimeoutMs
+    if (ms === 0) return
+    this.idleUnused = this.idle.length
+    if (this.idleTimer.due === 0) this.context.wheel.set(this.idleTimer, ms)
+  }
+
+  private connect(seeker: ConnectionSeeker): void {
+    const { address, port } = this.endpoint
+    const connection = new ClientConnection(this.context, this)
+    const attempt: Attempt = {
+      connection,
+      seeker,
+      timer: new Timer({ onTimer: () => this.failed(attempt, FAULTS.connectTimeout) }),
+    }
+    this.conduct.connections++
+    const link = connectTcp(address, port, connection, (opened, error) => this.connected(attempt, opened, error))
+    if (typeof link === 'string') {
+      this.conduct.connections--
+      seeker.onNoConnection(FAULTS.connectFailed)
+      return
+    }
+    connection.link = link
+    this.attempts.add(attempt)
+    if (this.conduct.connectTimeoutMs > 0) this.context.wheel.set(attempt.timer, this.conduct.connectTimeoutMs)
+  }
+
+  private connected(attempt: Attempt, link: TcpLink, error: number): void {
+    this.context.wheel.touch()
+    if (error !== 0) {
+      this.failed(attempt, FAULTS.connectFailed)
+      return
+    }
+    this.attempts.delete(attempt)
+    this.context.wheel.remove(attempt.timer)
+    const { connection, seeker } = attempt
+    connection.state = 'idle'
+    if (seeker) seeker.onConnection(connection)
+    else this.onReusable(connection)
+    link.resume()
+  }
+
+  private failed(attempt: Attempt, fault: Fault): void {
+    if (!this.attempts.delete(attempt)) return
+    this.context.wheel.remove(attempt.timer)
+    attempt.connection.destroy()
+    attempt.seeker?.onNoConnection(fault)
+  }
+}

@@ -1,0 +1,682 @@
+/**
+ * One request's life, top to bottom: admitted, routed, given to a version, sent, answered, counted. Everything a request meets
+ * is called from here; the details live beside it. An Exchange is used again for the next request.
+ */
+import { CELL } from '../metrics/cells.ts'
+import { FLAG, type FlagName } from '../metrics/flags.ts'
+import type { ClientConnection, ResponseHandler } from '../wire/client-connection.ts'
+import { connectionOptions, OPTION } from '../wire/connection-options.ts'
+import { FAULTS, type Fault } from '../wire/fault.ts'
+import { FIELD } from '../wire/field-names.ts'
+import { CHUNKED } from '../wire/framing.ts'
+import type { Head } from '../wire/head.ts'
+import { octetsOf } from '../wire/octets.ts'
+import { OutBuffer } from '../wire/out-buffer.ts'
+import type { RequestHandler, ServerConnection } from '../wire/server-connection.ts'
+import { Timer } from '../wire/timer-wheel.ts'
+import { clientAddress, forwardedProto } from './client-address.ts'
+import type { CompiledForward } from './compiled-destination.ts'
+import type { ClientOfListener, DataPlane } from './data-plane.ts'
+import type { ConnectionSeeker, EndpointState } from './endpoint.ts'
+import { ExchangeRecord } from './exchange-record.ts'
+import { type LocalReply, writeLocalReply } from './local-reply.ts'
+import { isIdempotent, readMethod } from './methods.ts'
+import { operatorValue } from './operators.ts'
+import { findHost, type HostPlan } from './plan.ts'
+import { writeRequestHead, type RequestHeadFacts } from './request-head.ts'
+import { readTarget, type Target } from './request-target.ts'
+import {
+  clientFraming,
+  type ClientFraming,
+  type ResponseHeadFacts,
+  writeInterimHead,
+  writeResponseHead,
+  writeSwitchHead,
+} from './response-head.ts'
+import { findRoute } from './router.ts'
+import type { Settings } from '../model/settings.ts'
+import { chosenUpgrade, switchesTo } from './upgrade.ts'
+
+/** Most heads with our fields; a longer one makes it grow. */
+const HEAD_BYTES = 1024
+/** A grown buffer is not kept for ever. */
+const HEAD_BYTES_KEPT = 8 * 1024
+
+const CONTINUE = octetsOf('HTTP/1.1 100 Continue\r\n\r\n')
+const LAST_CHUNK = octetsOf('0\r\n\r\n')
+const ACME_CHALLENGE = '/.well-known/acme-challenge/'
+
+type State =
+  | 'unused'
+  /** Its head is being looked at. */
+  | 'admitted'
+  /** It waits for a connection to its endpoint. */
+  | 'connecting'
+  /** It is on its way; no answer yet. */
+  | 'sent'
+  /** The answer's head is out. */
+  | 'answering'
+  | 'tunnel'
+
+export class Exchange
+  extends ExchangeRecord
+  implements RequestHandler, ResponseHandler, ConnectionSeeker, RequestHeadFacts, ResponseHeadFacts
+{
+  private state: State = 'unused'
+  private readonly plane: DataPlane
+  private connection!: ServerConnection
+  private client!: ClientOfListener
+  private upstream: ClientConnection | null = null
+  private endpoint: EndpointState | null = null
+  private readonly requestOut: OutBuffer = new OutBuffer(HEAD_BYTES)
+  private headSent = false
+  private requestEnded = false
+  private sentTime = 0
+  private readonly routeTimer: Timer = new Timer(this)
+  private readonly idleTimer: Timer = new Timer(this)
+  private tunnelEnds = 0
+
+  // Facts for the heads (request-head.ts, response-head.ts); valid while they are written.
+  head!: Head
+  forward!: CompiledForward
+  settings!: Settings
+  peerAddress = ''
+  externalAddress = ''
+  proto = 'http'
+  framing = 0
+  upgrade = ''
+  maxForwards = -1
+  endpointHost = ''
+  clientFraming: ClientFraming = 'none'
+  keepsAlive = true
+  serviceMs = 0
+  describesBody = false
+  versionLines: Uint8Array | null = null
+  privateCache = false
+
+  constructor(plane: DataPlane) {
+    super()
+    this.plane = plane
+  }
+
+  get target(): Target {
+    return this.plane.target
+  }
+
+  get changes(): CompiledForward['responseChanges'] {
+    return this.forward.responseChanges
+  }
+
+  operatorValue(operator: string, argument: string | undefined): string | null {
+    return operatorValue(this, this.head, operator, argument)
+  }
+
+  /** Begins a new life with the next request of a connection. */
+  take(connection: ServerConnection, client: ClientOfListener): void {
+    this.resetRecord()
+    this.state = 'admitted'
+    this.connection = connection
+    this.client = client
+    this.settings = this.plane.plan.settings
+    this.headSent = false
+    this.requestEnded = false
+    this.requestOut.position = 0
+    this.upgrade = ''
+    this.maxForwards = -1
+    this.startTime = this.plane.wheel.time
+    this.startMs = Date.now()
+    this.connectionId = client.id
+    this.peerAddress = connection.link.peerAddress
+    client.listener.plan.meter.started()
+  }
+
+  // 1. The request: admitted, routed, forwarded.
+
+  onRequest(head: Head, framing: number): void {
+    this.head = head
+    this.framing = framing
+    const fault = this.admit(head)
+    if (fault !== null) this.fail(fault)
+    else if (this.target.form === 'asterisk') this.reply({ status: 200, body: '' })
+    else if (this.maxForwards === -2) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })
+    else this.route(head)
+  }
+
+  onRefused(fault: Fault): void {
+    this.fail(fault)
+  }
+
+  /** Everything that can be wrong with a head whose grammar is right. */
+  private admit(head: Head): Fault | null {
+    const { settings } = this
+    const method = readMethod(head.buffer, head.methodStart, head.methodEnd)
+    this.http10 = head.minor === 0
+    if (this.http10) this.connection.forbidReuse()
+    if (method === null) return this.unfit(FAULTS.badRequestLine)
+    this.method = method
+    if (this.http10 && !settings.http10) return this.unfit(FAULTS.http10Refused)
+    const options = connectionOptions(head, this.plane.limits.connectionOptionsMax)
+    if (options < 0) return this.unfit(FAULTS.badConnectionOption)
+    if ((options & OPTION.close) !== 0) this.connection.forbidReuse()
+    else if (this.http10 && (options & OPTION.keepAlive) !== 0) this.connection.allowReuse()
+    const fault = readTarget(head, this.target, settings, method === 'CONNECT', method === 'OPTIONS')
+    if (fault !== null) return this.unfit(fault)
+    this.authority = this.target.host
+    if (method === 'CONNECT') return this.unfit(FAULTS.connectRefused)
+    if (head.expectCount > 0 && !this.http10) {
+      this.connection.bodyMayNotCome()
+      if (head.expectCount !== 1 || head.value(head.expectIndex).toLowerCase() !== '100-continue')
+        return FAULTS.expectationFailed
+    }
+    if (settings.underscoreHeaders === 'reject' && hasUnderscore(head)) return FAULTS.badField
+    this.upgrade = (options & OPTION.upgrade) !== 0 && head.upgradeCount > 0 && !this.http10 ? 'asked' : ''
+    if (this.upgrade !== '' && this.framing !== 0) return this.unfit(FAULTS.badUpgrade)
+    return this.readMaxForwards(head)
+  }
+
+  /** Not only this request, the connection is not to be trusted. */
+  private unfit(fault: Fault): Fault {
+    this.connection.forbidReuse()
+    return fault
+  }
+
+  /** OPTIONS and TRACE count their hops (RFC 9110 §7.6.2); at 0 we are where they end (-2). */
+  private readMaxForwards(head: Head): Fault | null {
+    if (!head.has(FIELD.maxForwards) || (this.method !== 'OPTIONS' && this.method !== 'TRACE')) return null
+    const text = head.value(head.find(FIELD.maxForwards))
+    if (!/^\d{1,9}$/u.test(text)) return FAULTS.badField
+    this.maxForwards = Number(text) - 1
+    if (this.maxForwards < 0) this.maxForwards = -2
+    return null
+  }
+
+  /** Finds the version and does what it says. */
+  private route(head: Head): void {
+    const { plane, target, settings } = this
+    const { listener } = this.client.listener.plan
+    const hops = listener.trustedHops
+    this.externalAddress = clientAddress(head, this.peerAddress, hops, settings.useRemoteAddress)
+    this.proto = forwardedProto(head, false, hops, settings.useRemoteAddress)
+    this.downstreamRemoteAddress = this.externalAddress
+    const host = this.hostForRoutes(listener.port)
+    if (plane.accessLog !== null)
+      this.path = target.path + head.buffer.toString('latin1', target.queryStart, target.end)
+
+    const hostPlan = findHost(this.client.listener.plan.hosts, host)
+    if (hostPlan === null) {
+      this.fail(FAULTS.noRoute)
+      return
+    }
+    if (target.https) {
+      this.reply({ status: 403, body: '' })
+      return
+    }
+    if (hostPlan.host.insecure !== 'route' && this.refusedAsInsecure(hostPlan, host)) return
+
+    const { query, found } = plane
+    query.host = host
+    query.path = target.path
+    query.folded = ''
+    query.query =
+      target.queryStart < target.end ? head.buffer.toString('latin1', target.queryStart + 1, target.end) : ''
+    query.method = this.method
+    query.clientAddress = this.externalAddress
+    query.number = -1
+    findRoute(hostPlan.router, query, found)
+    const { destination } = found
+    if (destination === null) {
+      this.fail(FAULTS.noRoute)
+      return
+    }
+    this.destination = destination
+    destination.meter.started()
+    const { action } = destination
+    if (action.kind === 'forward') this.forwardTo(action, head)
+    else if (action.kind === 'respond') this.reply({ status: action.status, body: action.body })
+    else this.fail(FAULTS.noRoute)
+  }
+
+  private hostForRoutes(port: number): string {
+    const { host, hostNameLength } = this.target
+    const strip = this.settings.stripHostPort
+    if (hostNameLength === host.length || strip === 'none') return host
+    if (strip === 'matching' && host.slice(hostNameLength + 1) !== String(port)) return host
+    this.target.host = host.slice(0, hostNameLength)
+    return this.target.host
+  }
+
+  /** Host.requestPolicy.insecure: what is not secure is redirected to https, or has no route. */
+  private refusedAsInsecure({ host }: HostPlan, authority: string): boolean {
+    const { securityModel } = this.client.listener.plan.listener
+    const secure = securityModel === 'secure' || (securityModel === 'xfp' && this.proto === 'https')
+    if (secure || this.target.path.startsWith(ACME_CHALLENGE)) return false
+    if (host.insecure === 'reject') this.fail(FAULTS.noRoute)
+    else {
+      const { target, head } = this
+      const name = authority.endsWith(':80') ? authority.slice(0, -3) : authority
+      const location = `https://${name}${target.path}${head.buffer.toString('latin1', target.queryStart, target.end)}`
+      this.reply({ status: 301, body: '', lines: `location: ${location}\r\n` })
+    }
+    return true
+  }
+
+  /** Writes the upstream's head and finds a connection to an endpoint. */
+  private forwardTo(forward: CompiledForward, head: Head): void {
+    this.forward = forward
+    const { cluster } = forward
+    if (cluster === null) {
+      this.fail(FAULTS.noCluster)
+      return
+    }
+    this.upstreamCluster = cluster.cluster.name
+    if (this.upgrade !== '') {
+      const chosen = chosenUpgrade(head, forward.forward.upgrades)
+      if (chosen === null) {
+        this.fail(FAULTS.upgradeRefused)
+        return
+      }
+      this.upgrade = chosen
+    }
+    const endpoint = cluster.pick()
+    if (endpoint === null) {
+      this.fail(FAULTS.noHealthyUpstream)
+      return
+    }
+    this.endpointHost =
+      cluster.cluster.source.kind === 'dns' ? cluster.cluster.source.hostname : endpoint.endpoint.address
+    writeRequestHead(this.requestOut, this)
+    this.sentHead = this.requestOut.buffer
+    this.sentHeadLength = this.requestOut.position
+    cluster.meter.started()
+    if (head.expectCount > 0 && !this.http10) this.connection.continueBody(CONTINUE)
+    this.sendTo(endpoint)
+  }
+
+  private sendTo(endpoint: EndpointState): void {
+    this.endpoint = endpoint
+    endpoint.active++
+    this.upstreamAttempts++
+    this.upstreamHost = endpoint.endpoint.id
+    const idle = endpoint.takeIdle()
+    if (idle !== null) this.attach(idle)
+    else {
+      this.state = 'connecting'
+      if (!this.requestEnded) this.connection.pauseBody()
+      endpoint.open(this)
+    }
+  }
+
+  // 2. A connection to the upstream: the request goes out.
+
+  onConnection(connection: ClientConnection): void {
+    this.attach(connection)
+    this.flushRequest()
+    this.connection.resumeBody()
+  }
+
+  onNoConnection(fault: Fault): void {
+    this.releaseEndpoint()
+    const meter = this.forward.cluster!.meter
+    if (fault === FAULTS.connectTimeout) meter.count(CELL.connectTimeouts)
+    else if (fault === FAULTS.connectFailed) meter.count(CELL.connectFailures)
+    else meter.count(CELL.pendingOverflows)
+    // Nothing was sent: another endpoint may be asked, whatever the method.
+    const other = fault === FAULTS.connectFailed && this.upstreamAttempts === 1 ? this.forward.cluster!.pick() : null
+    if (other !== null && other.endpoint.id !== this.upstreamHost) this.sendTo(other)
+    else this.fail(fault)
+  }
+
+  private attach(connection: ClientConnection): void {
+    this.upstream = connection
+    this.state = 'sent'
+    this.sentTime = this.plane.wheel.time
+    connection.begin(this, this.method === 'HEAD')
+  }
+
+  onBody(buffer: Buffer, start: number, end: number): void {
+    const out = this.headSent ? this.plane.toUpstream : this.requestOut
+    out.reserve(end - start + 16)
+    if (this.framing === CHUNKED) writeChunk(out, buffer, start, end)
+    else out.copy(buffer, start, end)
+  }
+
+  onBodyEnd(): void {
+    this.requestEnded = true
+    this.requestMs = this.plane.wheel.time - this.startTime
+    if (this.state !== 'sent' && this.state !== 'connecting') return
+    if (this.framing === CHUNKED) {
+      const out = this.headSent ? this.plane.toUpstream : this.requestOut
+      out.reserve(LAST_CHUNK.length)
+      out.octets(LAST_CHUNK)
+    }
+    this.flushRequest()
+    const { timeoutMs, idleTimeoutMs } = this.forward.forward
+    if (timeoutMs > 0) this.plane.wheel.set(this.routeTimer, timeoutMs)
+    else if (idleTimeoutMs > 0) this.plane.wheel.set(this.idleTimer, idleTimeoutMs)
+  }
+
+  onReadDone(): void {
+    if (this.state === 'sent' || this.state === 'answering') this.flushRequest()
+  }
+
+  private flushRequest(): void {
+    const { upstream } = this
+    if (upstream === null) return
+    if (!this.headSent) {
+      this.headSent = true
+      upstream.write(this.requestOut)
+    } else if (this.plane.toUpstream.position > 0) upstream.write(this.plane.toUpstream)
+    if (this.requestEnded) upstream.requestComplete()
+    else {
+      if (upstream.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.connection.pauseBody()
+      this.touchIdle()
+    }
+  }
+
+  onUpstreamDrained(): void {
+    if (this.state === 'tunnel') this.connection.link.resume()
+    else this.connection.resumeBody()
+  }
+
+  private touchIdle(): void {
+    const { idleTimeoutMs } = this.forward.forward
+    if (idleTimeoutMs > 0) this.plane.wheel.set(this.idleTimer, idleTimeoutMs)
+  }
+
+  // 3. The answer: relayed as it comes.
+
+  onResponse(head: Head, framing: number): void {
+    this.head = head
+    if (head.status === 101) this.switchProtocol(head)
+    else if (head.status < 200) this.relayInterim(head)
+    else this.relayHead(head, framing)
+  }
+
+  private relayInterim(head: Head): void {
+    // 100 was answered by ourselves; a 1.0 client knows no interim responses (RFC 9110 §15.2).
+    if (head.status === 100 || this.http10) return
+    connectionOptions(head, head.fieldCount)
+    writeInterimHead(this.plane.toClient, head)
+  }
+
+  private relayHead(head: Head, framing: number): void {
+    const { plane, connection } = this
+    this.state = 'answering'
+    this.status = head.status
+    this.framing = framing
+    this.serviceMs = Math.round(plane.wheel.time - this.sentTime)
+    this.upstreamServiceMs = this.serviceMs
+    this.responseMs = plane.wheel.time - this.startTime
+    this.forward.cluster!.meter.upstreamAnswered(this.serviceMs)
+    this.destination!.meter.upstreamAnswered(this.serviceMs)
+    const bodyless = this.method === 'HEAD' || head.status === 204 || head.status === 304
+    this.describesBody = bodyless && head.status !== 204
+    this.clientFraming = bodyless ? 'none' : clientFraming(framing, this.http10)
+    // An answer before the request was complete: what is still to come of the request has nowhere to go.
+    if (this.clientFraming === 'until-close' || !this.requestEnded) connection.forbidReuse()
+    this.keepsAlive = connection.keepsAlive
+    writeResponseHead(plane.toClient, this)
+  }
+
+  onResponseBody(buffer: Buffer, start: number, end: number): void {
+    if (this.clientFraming === 'none') return
+    const out = this.plane.toClient
+    out.reserve(end - start + 16)
+    this.bytesOut += end - start
+    if (this.clientFraming === 'chunked') writeChunk(out, buffer, start, end)
+    else out.copy(buffer, start, end)
+  }
+
+  onResponseReadDone(): void {
+    const { plane, connection } = this
+    if (plane.toClient.position === 0) return
+    connection.write(plane.toClient)
+    if (this.state === 'answering') {
+      if (connection.link.waitingBytes > plane.limits.bufferedBytesMax) this.upstream?.link.pause()
+      if (this.routeTimer.due === 0) this.touchIdle()
+    }
+  }
+
+  onClientDrained(): void {
+    this.upstream?.link.resume()
+  }
+
+  onResponseEnd(): void {
+    const { plane, connection } = this
+    this.upstream = null
+    if (this.clientFraming === 'chunked') plane.toClient.octets(LAST_CHUNK)
+    connection.write(plane.toClient)
+    this.end()
+    connection.finish()
+    plane.giveBack(this)
+  }
+
+  // 4. What can go wrong.
+
+  onUpstreamFault(fault: Fault): void {
+    const reused = this.upstream !== null && this.upstream.requests > 1 && !this.upstream.responseBegun
+    this.upstream = null
+    if (this.state === 'answering') this.breakOff(fault)
+    else if (this.state === 'tunnel') this.closeTunnel()
+    else {
+      this.releaseEndpoint()
+      if (reused && fault === FAULTS.upstreamClosed && this.mayResend()) this.resend()
+      else this.fail(fault)
+    }
+  }
+
+  /** The idle connection was closed as we wrote: what has no body and no effect twice may go out once more (RFC 9112 §9.3.1). */
+  private mayResend(): boolean {
+    return this.requestEnded && this.framing === 0 && this.upstreamAttempts === 1 && isIdempotent(this.method)
+  }
+
+  private resend(): void {
+    const endpoint = this.forward.cluster!.pick()
+    if (endpoint === null) {
+      this.fail(FAULTS.noHealthyUpstream)
+      return
+    }
+    this.forward.cluster!.meter.count(CELL.retries)
+    this.endpoint = endpoint
+    endpoint.active++
+    this.upstreamAttempts++
+    this.upstreamHost = endpoint.endpoint.id
+    this.requestOut.position = 0
+    this.requestOut.copy(this.sentHead, 0, this.sentHeadLength)
+    this.headSent = false
+    this.state = 'connecting'
+    // A fresh connection, not another one that may be closing.
+    endpoint.open(this)
+  }
+
+  onBodyFault(fault: Fault): void {
+    this.abandonUpstream()
+    if (this.state === 'answering') this.breakOff(fault)
+    else this.fail(fault)
+  }
+
+  onClientGone(fault: Fault): void {
+    this.abandonUpstream()
+    this.note(fault)
+    this.end()
+    this.plane.giveBack(this)
+  }
+
+  onTimer(timer: Timer): void {
+    this.plane.wheel.touch()
+    if (this.state === 'unused') return
+    if (this.state === 'tunnel') {
+      this.closeTunnel()
+      return
+    }
+    const fault = timer === this.routeTimer ? FAULTS.upstreamTimeout : FAULTS.streamIdle
+    this.forward.cluster!.meter.count(CELL.timeouts)
+    this.abandonUpstream()
+    if (this.state === 'answering') this.breakOff(fault)
+    else this.fail(fault)
+  }
+
+  private abandonUpstream(): void {
+    if (this.state === 'connecting') this.endpoint?.withdraw(this)
+    this.upstream?.abandon()
+    this.upstream = null
+    this.releaseEndpoint()
+    this.plane.toUpstream.position = 0
+  }
+
+  /** The answer is under way and cannot be completed: the client has to see that. */
+  private breakOff(fault: Fault): void {
+    const { plane, connection } = this
+    connection.write(plane.toClient)
+    this.note(fault)
+    this.end()
+    connection.abort(this.clientFraming === 'until-close')
+    plane.giveBack(this)
+  }
+
+  /** Answers what went wrong. */
+  private fail(fault: Fault): void {
+    this.note(fault)
+    if (fault.side === 'client' && fault.status !== 417 && fault.status !== 403)
+      this.client.listener.plan.meter.count(CELL.protocolErrors)
+    const lines =
+      fault.flag === 'UO'
+        ? 'x-envoy-overloaded: true\r\n'
+        : fault.flag === 'OM'
+          ? `retry-after: ${this.plane.limits.retryAfterSeconds}\r\n`
+          : ''
+    this.reply({ status: fault.status, body: fault.text, lines })
+  }
+
+  private note(fault: Fault): void {
+    this.flags |= flagBit(fault.flag)
+    this.details = fault.code
+    if (fault.side === 'upstream') this.upstreamFailure = fault.code
+  }
+
+  /** Answers without an upstream. */
+  private reply(reply: LocalReply): void {
+    const { plane, connection, settings, http10 } = this
+    this.status = reply.status
+    plane.toClient.position = 0
+    writeLocalReply(plane.toClient, reply, {
+      settings,
+      http10,
+      keepsAlive: connection.keepsAlive,
+      toHead: this.method === 'HEAD',
+    })
+    this.bytesOut = this.method === 'HEAD' ? 0 : reply.body.length
+    connection.write(plane.toClient)
+    this.end()
+    connection.finish()
+    plane.giveBack(this)
+  }
+
+  // 5. Tunnels.
+
+  private switchProtocol(head: Head): void {
+    const { plane, connection, upstream } = this
+    if (this.upgrade === '' || !switchesTo(head, this.upgrade) || connection.hasPending) {
+      this.abandonUpstream()
+      this.fail(FAULTS.upstreamProtocol)
+      return
+    }
+    this.state = 'tunnel'
+    this.status = 101
+    this.tunnelEnds = 0
+    plane.wheel.clear(this.routeTimer)
+    writeSwitchHead(plane.toClient, head, this.upgrade, this.settings)
+    connection.becomeTunnel()
+    const first = upstream!.becomeTunnel()
+    plane.toClient.reserve(first.length)
+    plane.toClient.copy(first, 0, first.length)
+    connection.write(plane.toClient)
+    this.touchTunnel()
+  }
+
+  onTunnelOctets(buffer: Buffer, length: number): void {
+    const { toUpstream } = this.plane
+    this.touchTunnel()
+    this.bytesIn += length
+    toUpstream.copy(buffer, 0, length)
+    this.upstream!.write(toUpstream)
+    if (this.upstream!.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.connection.link.pause()
+  }
+
+  onUpstreamTunnelOctets(buffer: Buffer, length: number): void {
+    const { toClient } = this.plane
+    this.touchTunnel()
+    this.bytesOut += length
+    toClient.copy(buffer, 0, length)
+    this.connection.write(toClient)
+    if (this.connection.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.upstream!.link.pause()
+  }
+
+  onTunnelEnd(): void {
+    this.upstream?.link.end()
+    if (++this.tunnelEnds === 2) this.closeTunnel()
+  }
+
+  onUpstreamTunnelEnd(): void {
+    this.connection.link.end()
+    if (++this.tunnelEnds === 2) this.closeTunnel()
+  }
+
+  private touchTunnel(): void {
+    const { tunnelIdleMs } = this.plane.limits
+    if (tunnelIdleMs > 0) this.plane.wheel.set(this.idleTimer, tunnelIdleMs)
+  }
+
+  private closeTunnel(): void {
+    this.abandonUpstream()
+    this.end()
+    this.connection.abort(false)
+    this.plane.giveBack(this)
+  }
+
+  // 6. Counted and logged.
+
+  private releaseEndpoint(): void {
+    if (this.endpoint === null) return
+    this.endpoint.active--
+    this.endpoint = null
+  }
+
+  private end(): void {
+    const { plane, status, flags } = this
+    const { wheel } = plane
+    wheel.clear(this.routeTimer)
+    wheel.clear(this.idleTimer)
+    this.releaseEndpoint()
+    this.state = 'unused'
+    this.durationMs = wheel.time - this.startTime
+    if (this.bytesIn === 0) this.bytesIn = this.connection.bodyBytes
+    const { durationMs, bytesIn, bytesOut } = this
+    this.client.listener.plan.meter.ended(status, durationMs, bytesIn, bytesOut, flags)
+    this.destination?.meter.ended(status, durationMs, bytesIn, bytesOut, flags)
+    if (this.sentHeadLength > 0) this.forward.cluster!.meter.ended(status, durationMs, bytesIn, bytesOut, flags)
+    plane.accessLog?.write(this)
+    if (this.requestOut.buffer.length > HEAD_BYTES_KEPT) this.requestOut.shrink(HEAD_BYTES)
+  }
+}
+
+/** The bit of a fault's flag; 0 for `-`. */
+function flagBit(flag: string): number {
+  return FLAG[flag as FlagName] ?? 0
+}
+
+/** chunk-size CRLF data CRLF. */
+function writeChunk(out: OutBuffer, buffer: Buffer, start: number, end: number): void {
+  if (start === end) return
+  out.hex(end - start)
+  out.crlf()
+  out.copy(buffer, start, end)
+  out.crlf()
+}
+
+function hasUnderscore(head: Head): boolean {
+  for (let index = 0; index < head.fieldCount; index++) {
+    if (head.buffer.subarray(head.nameStart(index), head.nameEnd(index)).includes(0x5f)) return true
+  }
+  return false
+}

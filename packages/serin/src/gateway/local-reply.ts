@@ -1,0 +1,56 @@
+/** Answers that the gateway gives itself: fixed text, nothing of the request in it (RFC 9110 §15, http-security §1.9). */
+import type { Settings } from '../model/settings.ts'
+import { octetsOf } from '../wire/octets.ts'
+import type { OutBuffer } from '../wire/out-buffer.ts'
+import { dateLine } from './date-line.ts'
+import { statusLine } from './status-lines.ts'
+
+export interface LocalReply {
+  readonly status: number
+  readonly body: string
+  readonly contentType?: string
+  /** Further lines, each with its CRLF. */
+  readonly lines?: string
+}
+
+const SERVER = octetsOf('server: ')
+const CONTENT_LENGTH = octetsOf('content-length: ')
+const CONTENT_TYPE = octetsOf('content-type: ')
+const CONNECTION_CLOSE = octetsOf('connection: close\r\n')
+const CONNECTION_KEEP_ALIVE = octetsOf('connection: keep-alive\r\n')
+const OWN_LINES_BYTES = 1024
+
+export interface ReplyConduct {
+  readonly settings: Settings
+  readonly keepsAlive: boolean
+  readonly http10: boolean
+  /** HEAD: the length is told, the body is not sent. */
+  readonly toHead: boolean
+}
+
+/** Appends the whole answer. */
+export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: ReplyConduct): void {
+  const { settings, keepsAlive, http10, toHead } = conduct
+  const body = Buffer.from(reply.body)
+  out.reserve(body.length + (reply.lines?.length ?? 0) + settings.serverName.length + OWN_LINES_BYTES)
+  out.octets(statusLine(reply.status))
+  if (body.length > 0) {
+    out.octets(CONTENT_TYPE)
+    out.latin1(reply.contentType ?? 'text/plain')
+    out.crlf()
+  }
+  if (reply.status >= 200 && reply.status !== 204 && reply.status !== 304) {
+    out.octets(CONTENT_LENGTH)
+    out.decimal(body.length)
+    out.crlf()
+  }
+  out.octets(dateLine())
+  out.octets(SERVER)
+  out.latin1(settings.serverName)
+  out.crlf()
+  if (reply.lines !== undefined) out.latin1(reply.lines)
+  if (!keepsAlive) out.octets(CONNECTION_CLOSE)
+  else if (http10) out.octets(CONNECTION_KEEP_ALIVE)
+  out.crlf()
+  if (!toHead) out.octets(body)
+}

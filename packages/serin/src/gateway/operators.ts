@@ -1,0 +1,56 @@
+/** What Envoy's `%OPERATOR%`s stand for in header values. */
+import type { AccessEntry } from '../metrics/access-entry.ts'
+import { flagText } from '../metrics/flags.ts'
+import { nameHash } from '../wire/field-names.ts'
+import type { Head } from '../wire/head.ts'
+import { octetsOf } from '../wire/octets.ts'
+
+type Reader = (entry: AccessEntry, head: Head, argument: string | undefined) => string | null
+
+const OPERATORS: Readonly<Record<string, Reader>> = {
+  DOWNSTREAM_REMOTE_ADDRESS: (entry) => entry.downstreamRemoteAddress ?? null,
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (entry) => entry.downstreamRemoteAddress ?? null,
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (entry) =>
+    entry.downstreamDirectAddress ?? entry.downstreamRemoteAddress ?? null,
+  HOSTNAME: () => process.env['HOSTNAME'] ?? null,
+  PROTOCOL: (entry) => entry.protocol,
+  REQ: (entry, head, argument) => requestValue(entry, head, argument ?? ''),
+  RESP: (_entry, head, argument) => headerValue(head, argument ?? ''),
+  RESPONSE_CODE: (entry) => (entry.status > 0 ? String(entry.status) : null),
+  RESPONSE_FLAGS: (entry) => flagText(entry.flags),
+  START_TIME: (entry) => new Date(entry.startMs).toISOString(),
+  UPSTREAM_CLUSTER: (entry) => entry.upstreamCluster ?? null,
+  UPSTREAM_HOST: (entry) => entry.upstreamHost ?? null,
+}
+
+export function operatorValue(
+  entry: AccessEntry,
+  head: Head,
+  operator: string,
+  argument: string | undefined,
+): string | null {
+  return OPERATORS[operator]?.(entry, head, argument) ?? null
+}
+
+/** `NAME?OTHER`: the first that is there. While the request's head is written it is read from there, later from what was sent. */
+function requestValue(entry: AccessEntry, head: Head, argument: string): string | null {
+  for (const name of argument.split('?')) {
+    const lower = name.toLowerCase()
+    const value = lower.startsWith(':')
+      ? pseudoValue(entry, lower)
+      : (entry.requestHeader(lower) ?? (head.status === 0 ? headerValue(head, lower) : null))
+    if (value !== null) return value
+  }
+  return null
+}
+
+function pseudoValue(entry: AccessEntry, name: string): string | null {
+  if (name === ':method') return entry.method
+  if (name === ':path') return entry.path
+  return name === ':authority' ? (entry.authority ?? null) : null
+}
+
+function headerValue(head: Head, name: string): string | null {
+  const lower = octetsOf(name.toLowerCase())
+  return head.joined(lower, nameHash(lower))
+}
