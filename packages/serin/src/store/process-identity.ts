@@ -8,7 +8,12 @@ export interface ProcessIdentity {
 }
 
 export function myself(): ProcessIdentity {
-  return { pid: process.pid, started: startOf(process.pid) }
+  return identityOf(process.pid)
+}
+
+/** Of a process that is there now; `started` is empty when it is not. */
+export function identityOf(pid: number): ProcessIdentity {
+  return { pid, started: startOf(pid) }
 }
 
 export function isAlive({ pid, started }: ProcessIdentity): boolean {

@@ -42,8 +42,9 @@ export class Cache<T extends KubeObject> {
     return this.informer.list(namespace)
   }
 
-  onChange(callback: (change: InformerChange<T>) => void): void {
-    this.informer.onChange(callback)
+  /** Returns what takes it away. */
+  onChange(callback: (change: InformerChange<T>) => void): () => void {
+    return this.informer.onChange(callback)
   }
 
   /** Objects by a value that is worked out once for each: `index(valuesOf)(value)`. To be made before the first list. */

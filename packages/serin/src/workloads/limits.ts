@@ -51,3 +51,31 @@ export const EVENT_AGE_MS_MAX = 3_600_000
 export const EVENT_SWEEP_MS = 300_000
 /** A namespace that still has content is looked at again after this time. */
 export const NAMESPACE_RECHECK_MS = 200
+
+/** How often a program that another control process started is looked at. */
+export const ADOPTED_POLL_MS = 250
+/** How often the memory of a program with a limit is measured. */
+export const MEMORY_WATCH_MS = 2_000
+/** A command in a pod that was told to end is killed after this time. */
+export const EXEC_SWEEP_MS = 2_000
+/** How long podman or docker may take to answer. */
+export const ENGINE_MS_MAX = 30_000
+/** Ports tried before giving up on finding a free one. */
+export const PORT_TRIES_MAX = 2_000
+/** Of a probe's command, kept for the event. */
+export const PROBE_OUTPUT_BYTES_MAX = 10_240
+/** The first eager probe of a container that has just started comes after this time, each further one after twice the time. */
+export const FIRST_PROBE_MS = 20
+/** How long a stopping pod waits for its open connections to end before it is told to stop; half its grace period if that is less. */
+export const DRAIN_MS_MAX = 10_000
+export const DRAIN_POLL_MS = 20
+/** An image or a configuration that was missing is looked for again after this time, doubled each time up to the second. */
+export const MISSING_MS_MIN = 1_000
+export const MISSING_MS_MAX = 60_000
+
+/** A status that could not be written is written again after this time. */
+export const STATUS_RETRY_MS = 500
+/** What pods use is measured at most this often. */
+export const USAGE_MS_MIN = 1_000
+/** Pods that stop within this time share one search for what they left running. */
+export const SWEEP_MS = 10

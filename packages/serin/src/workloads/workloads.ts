@@ -5,7 +5,14 @@ import { startGarbageCollector } from './garbage/collector.ts'
 import { startNamespaceController } from './garbage/namespaces.ts'
 import type { PodAccess } from './pods/access.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
-import { openRoom, type Log } from './room.ts'
+import { createEndpointGate, type EndpointGate } from './endpoint-gate.ts'
+import { EventRecorder } from './events.ts'
+import { createImageSource } from './images.ts'
+import { joinRuntimes } from './pods/context.ts'
+import { nodeNameOfHost, startKubelet, type Kubelet } from './pods/kubelet.ts'
+import { PortAllocator } from './pods/ports.ts'
+import { messageOf, openRoom, type Log, type Room } from './room.ts'
+import { createProcessRuntime } from './runtimes/process.ts'
 
 /**
  * The door of the workloads room: the controllers (Deployment, ReplicaSet, EndpointSlice, garbage, namespaces) and the
@@ -26,6 +33,9 @@ export interface WorkloadsOptions {
   readonly log?: Log
 }
 
+/** All pods of this machine share this address; each has its own ports. */
+const LOOPBACK = '127.0.0.1'
+
 export type RuntimeChoice = 'auto' | 'process' | 'container' | 'none'
 
 export interface Workloads {
@@ -45,12 +55,44 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
     startGarbageCollector(room),
     startNamespaceController(room),
   ]
+  const gate = createEndpointGate(room)
   await room.synced
+  const kubelet = await startKubeletFor(options, room, gate)
   return {
-    pods: undefined,
-    stop: async () => {
+    pods: kubelet?.access,
+    stop: async ({ keepPods = false } = {}) => {
       await Promise.all(controllers.map((controller) => controller.stop()))
+      await kubelet?.stop({ keepPods })
       room.stop()
     },
   }
+}
+
+async function startKubeletFor(
+  options: WorkloadsOptions,
+  room: Room,
+  gate: EndpointGate,
+): Promise<Kubelet | undefined> {
+  const { directory, imagesFile, runtime = 'auto' } = options
+  if (runtime === 'none') return undefined
+  const processes = runtime !== 'container'
+  const nodeName = nodeNameOfHost()
+  return startKubelet({
+    room,
+    directory,
+    runtimes: joinRuntimes(processes ? { process: createProcessRuntime(directory) } : {}),
+    images: createImageSource({ file: imagesFile, engine: undefined, processes }),
+    ports: new PortAllocator(),
+    gate,
+    events: new EventRecorder({
+      store: room.store,
+      component: 'kubelet',
+      host: nodeName,
+      onError: (error) => room.log('warn', `pod event: ${messageOf(error)}`),
+    }),
+    nodeName,
+    hostIP: LOOPBACK,
+    podIP: LOOPBACK,
+    log: room.log,
+  })
 }
