@@ -78,7 +78,10 @@ export function readClusterPlan(
   }
   const statName = (spec.stats_name ?? service.text).replace(/[^0-9A-Za-z_]/g, '_')
   const name = clusterName({ spec, service, resolver, settings, namespace: options.namespace, statName })
-  return { plan: { name, statName, service, resolver, ...settings, origin: report.origin }, hash: balancer.hash }
+  return {
+    plan: { name, statName, service, resolver, ...settings, origin: report.origin, orderKey: orderKeyOf(report) },
+    hash: balancer.hash,
+  }
 }
 
 function readResolver(spec: ClusterFields, { context, report }: Options): 'service' | 'endpoint' | undefined {
@@ -162,4 +165,8 @@ function clusterName({ spec, service, resolver, settings, namespace, statName }:
     words.push(createHash('sha256').update(`${json}\n${statName}`).digest('hex').slice(0, 8))
   }
   return words.filter((word) => word !== undefined).join('_')
+}
+
+function orderKeyOf({ origin }: Report): string {
+  return `${origin.name}.${origin.namespace}.${origin.kind}`
 }

@@ -4,12 +4,11 @@ import type { Diagnostic } from '../resources/diagnostic.ts'
 import { suggest } from '../resources/suggest.ts'
 import type { ServiceEndpoints, ServiceIndex } from './endpoints.ts'
 import type { ClusterPlan } from './plan.ts'
-import { Report } from './report.ts'
-import { literalAddress, serviceKeyOf } from './service.ts'
+import { OrderKeeper } from './order.ts'
+import { compareText, Report } from './report.ts'
 
 export interface ClusterContext {
   readonly services: ServiceIndex
-  readonly gatewayNamespace: string
   /** TLS towards an upstream by the name of its TLSContext; a context that is missing has no usable certificate. */
   readonly upstreamTls: ReadonlyMap<string, UpstreamTls>
 }
@@ -23,20 +22,29 @@ interface Known {
 /** Keeps each Cluster from compile to compile while nothing in it changes. */
 export class ClusterTable {
   #known = new Map<string, Known>()
+  readonly #order = new OrderKeeper<Cluster>(
+    ({ name }) => name,
+    ({ name }) => name,
+    (left, right) => compareText(left.name, right.name),
+  )
 
   /** In the order of names. `plans`: the first of one name counts. */
   build(plans: Iterable<ClusterPlan>, context: ClusterContext): { clusters: Cluster[]; diagnostics: Diagnostic[] } {
-    const next = new Map<string, Known>()
+    const first = new Map<string, ClusterPlan>()
     for (const plan of plans) {
-      const taken = next.get(plan.name)
-      if (taken === undefined || isBefore(plan, taken.plan)) next.set(plan.name, this.#build(plan, context))
+      const taken = first.get(plan.name)
+      if (taken === undefined || plan.orderKey < taken.orderKey) first.set(plan.name, plan)
+    }
+    const next = new Map<string, Known>()
+    const diagnostics: Diagnostic[] = []
+    for (const [name, plan] of first) {
+      const known = this.#build(plan, context)
+      next.set(name, known)
+      for (const diagnostic of known.diagnostics) diagnostics.push(diagnostic)
     }
     this.#known = next
-    const known = [...next.values()]
-    return {
-      clusters: known.map(({ cluster }) => cluster),
-      diagnostics: known.flatMap(({ diagnostics }) => diagnostics),
-    }
+    const clusters = [...next.values()].map(({ cluster }) => cluster)
+    return { clusters: this.#order.sort(clusters), diagnostics }
   }
 
   #build(plan: ClusterPlan, context: ClusterContext): Known {
@@ -52,12 +60,6 @@ export class ClusterTable {
     const same = before !== undefined && JSON.stringify(before.cluster) === JSON.stringify(cluster)
     return { plan, cluster: same ? before.cluster : cluster, diagnostics }
   }
-}
-
-/** Which of two askers a Cluster names as its origin does not depend on the order of the input. */
-function isBefore(left: ClusterPlan, right: ClusterPlan): boolean {
-  const key = ({ origin }: ClusterPlan): string => `${origin.name}.${origin.namespace}.${origin.kind}`
-  return key(left) < key(right)
 }
 
 function isSameSource(left: Cluster['source'], right: Cluster['source']): boolean {
@@ -87,10 +89,9 @@ const NO_ENDPOINTS: readonly never[] = []
 
 /** A literal address, a Service's endpoints, or a name that the workers resolve. */
 function sourceOf(plan: ClusterPlan, context: ClusterContext, report: Report): Cluster['source'] {
-  const { host, port } = plan.service
-  const address = literalAddress(host)
+  const { port } = plan.service
+  const { address, serviceKey: key } = plan.service
   if (address !== undefined) return { kind: 'endpoints', endpoints: literalEndpoints(address, port) }
-  const key = serviceKeyOf(host, context.gatewayNamespace)
   const service = key === undefined ? undefined : context.services.get(key)
   if (service === undefined) return unknownSource(plan, key, context, report)
   const { externalName } = service

@@ -29,6 +29,7 @@ import { groupPlans } from './groups.ts'
 import { hasLabels, type HostPlan, type ListenerPlan, readListener } from './hosts.ts'
 import { bindListeners } from './listeners.ts'
 import { type MappingContext, readMapping } from './mapping.ts'
+import { OrderKeeper } from './order.ts'
 import type { ClusterPlan, MappingPlan } from './plan.ts'
 import { Reader } from './reader.ts'
 import { byName, compareText, originOf, Report } from './report.ts'
@@ -86,6 +87,11 @@ class CachingCompiler implements Compiler {
   readonly #routes = new RouteTable()
   readonly #tcpRoutes = new TcpTable()
   readonly #clusters = new ClusterTable()
+  readonly #order = new OrderKeeper<CompiledGroup>(
+    ({ id }) => id,
+    ({ founder }) => founder.rank,
+    compareGroups,
+  )
   readonly #keeper = new SnapshotKeeper()
 
   constructor(options: CompilerOptions) {
@@ -110,7 +116,6 @@ class CachingCompiler implements Compiler {
     const bound = bindListeners(listeners.plans, hosts, tcp.routes)
     const clusters = this.#clusters.build([...clusterPlans(groups), ...tcp.clusters, ...external.clusters], {
       services: this.#services,
-      gatewayNamespace: this.#gatewayNamespace,
       upstreamTls,
     })
     const snapshot = this.#keeper.keep({
@@ -118,7 +123,7 @@ class CachingCompiler implements Compiler {
       virtualHosts: bound.virtualHosts,
       routes: groups.map(({ route }) => route).filter((route): route is Route => route !== undefined),
       tcpRoutes: bound.tcpRoutes,
-      clusters: clusters.clusters.toSorted((left, right) => compareText(left.name, right.name)),
+      clusters: clusters.clusters,
       settings: { ...context.module.settings, ...external.settings },
     })
     const parts: (readonly Diagnostic[])[] = [
@@ -139,7 +144,7 @@ class CachingCompiler implements Compiler {
 
   #buildGroups(plans: readonly MappingPlan[], hosts: readonly HostPlan[]): readonly CompiledGroup[] {
     const groups = groupPlans(plans, (plan) => labelKey(plan, hosts))
-    return this.#routes.build(groups, hosts).toSorted(compareGroups)
+    return this.#order.sort(this.#routes.build(groups, hosts))
   }
 
   #readExternal(of: (kind: Kind) => readonly KubeObject[], context: MappingContext): External {

@@ -19,20 +19,11 @@ export interface Refusal {
   readonly other: MappingPlan
 }
 
-/** Compares in Emissary's order of resources. Pure. */
-export function comparePlans(left: MappingPlan, right: MappingPlan): number {
-  return compareText(orderKey(left), orderKey(right))
-}
-
-function orderKey({ origin }: MappingPlan): string {
-  return `${origin.name}.${origin.namespace}`
-}
-
 /** `labelKey`: what of the Hosts' selectors matters for a Mapping without a hostname. Pure. */
 export function groupPlans(plans: readonly MappingPlan[], labelKey: (plan: MappingPlan) => string): Group[] {
   const byKey = new Map<string, MappingPlan[]>()
-  for (const plan of plans.toSorted(comparePlans)) {
-    const id = plan.groupKey + (plan.hostGlob === undefined ? `\u0004${labelKey(plan)}` : '')
+  for (const plan of plans) {
+    const id = plan.hostGlob === undefined ? `${plan.groupKey}\u0004${labelKey(plan)}` : plan.groupKey
     const members = byKey.get(id)
     if (members === undefined) byKey.set(id, [plan])
     else members.push(plan)
@@ -40,8 +31,13 @@ export function groupPlans(plans: readonly MappingPlan[], labelKey: (plan: Mappi
   return [...byKey].map(([id, members]) => groupOf(id, members))
 }
 
+function byOrderKey(left: MappingPlan, right: MappingPlan): number {
+  return compareText(left.orderKey, right.orderKey)
+}
+
 /** The first by name founds the group; each later one is taken or refused. */
-export function groupOf(id: string, [founder, ...others]: readonly MappingPlan[]): Group {
+export function groupOf(id: string, plans: readonly MappingPlan[]): Group {
+  const [founder, ...others] = plans.length === 1 ? plans : plans.toSorted(byOrderKey)
   const members: MappingPlan[] = []
   const refused: Refusal[] = []
   let shadow: MappingPlan | undefined

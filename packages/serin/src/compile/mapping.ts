@@ -11,7 +11,7 @@ import { readMatch } from './mapping-match.ts'
 import type { ModuleConfig } from './module.ts'
 import type { MappingPlan, Role, SplitWishes } from './plan.ts'
 import { asList, readCors, readRetryPolicy } from './policies.ts'
-import { keyOf, namespaceOf, type Report } from './report.ts'
+import { keyOf, namespaceOf, type Report, sortKeyOf } from './report.ts'
 import { parseService, qualify, type ServiceOptions } from './service.ts'
 import { checkSpec } from './spec.ts'
 
@@ -41,6 +41,7 @@ export function readMapping(object: KubeObject, context: MappingContext, report:
   return {
     object,
     key: keyOf(object),
+    orderKey: sortKeyOf(object),
     origin: report.origin,
     ...rest,
     labels: object.metadata.labels ?? {},

@@ -12,6 +12,8 @@ export interface MappingPlan {
   readonly object: KubeObject
   /** `namespace/name`. */
   readonly key: string
+  /** Emissary's order of resources: `name.namespace`. */
+  readonly orderKey: string
   readonly origin: Origin
   readonly match: RouteMatch
   /** Mappings with one key (and one set of Hosts by label) are versions of one Route. */
@@ -64,4 +66,6 @@ export interface ClusterPlan {
   readonly respectDnsTtl: boolean
   readonly logicalDns: boolean
   readonly origin: Origin
+  /** Of two that ask for the same, the smaller one is named as the origin. */
+  readonly orderKey: string
 }

@@ -61,9 +61,13 @@ export function namespaceOf(object: KubeObject): string {
   return object.metadata.namespace ?? DEFAULT_NAMESPACE
 }
 
-/** `namespace/name`. */
+const keys = new WeakMap<KubeObject, string>()
+
+/** `namespace/name`. Objects are frozen, so that the key can be remembered. */
 export function keyOf(object: KubeObject): string {
-  return `${namespaceOf(object)}/${object.metadata.name}`
+  let key = keys.get(object)
+  if (key === undefined) keys.set(object, (key = `${namespaceOf(object)}/${object.metadata.name}`))
+  return key
 }
 
 /** Emissary goes through resources in the order of this key. */

@@ -12,6 +12,10 @@ export interface ServiceAddress {
   readonly portGiven: boolean
   /** As written: what Emissary derives the names of statistics from. */
   readonly text: string
+  /** Where the host is an IP address: that address. */
+  readonly address?: string
+  /** The Kubernetes Service that the host can mean, `namespace/name`. */
+  readonly serviceKey?: string
   readonly problems: readonly string[]
 }
 
@@ -48,12 +52,17 @@ export function parseService(service: string, options: ServiceOptions): ServiceA
   const port = readPort(portText, defaultPort)
   if (port === undefined)
     problems.push(`service "${service}" has no valid port: ${JSON.stringify(portText)}; ${defaultPort} is used`)
+  host = qualify(host, options)
+  const address = literalAddress(host)
+  const serviceKey = address === undefined ? serviceKeyOf(host, options.gatewayNamespace) : undefined
   return {
     scheme: scheme === 'https' ? 'https' : 'http',
-    host: qualify(host, options),
+    host,
     port: port ?? defaultPort,
     portGiven: portText !== undefined && portText !== '',
     text: service.trim(),
+    ...(address !== undefined && { address }),
+    ...(serviceKey !== undefined && { serviceKey }),
     problems,
   }
 }
@@ -74,7 +83,7 @@ export function qualify(host: string, options: ServiceOptions): string {
 }
 
 /** The Kubernetes Service that a host name can mean: `name`, `name.ns`, `name.ns.svc`, `name.ns.svc.cluster.local`. Pure. */
-export function serviceKeyOf(host: string, gatewayNamespace: string): string | undefined {
+function serviceKeyOf(host: string, gatewayNamespace: string): string | undefined {
   const [name = '', namespace = gatewayNamespace, svc, ...zone] = host.replace(/\.$/, '').split('.')
   if (svc !== undefined && svc !== 'svc') return undefined
   if (zone.length > 0 && zone.join('.') !== 'cluster.local') return undefined
@@ -82,7 +91,7 @@ export function serviceKeyOf(host: string, gatewayNamespace: string): string | u
 }
 
 /** A literal IPv4 or bracketed IPv6 address. Pure. */
-export function literalAddress(host: string): string | undefined {
+function literalAddress(host: string): string | undefined {
   if (/^\d{1,3}(?:\.\d{1,3}){3}$/.test(host)) return host
   return host.startsWith('[') ? host.slice(1, -1) : undefined
 }

@@ -92,6 +92,25 @@ function portNumber(service: KubeObject | undefined, name: string): number | und
   return ports.find((port) => port.name === name)?.port
 }
 
+const GROUP = 'getambassador.io'
+
+const kinds = new Map<string, Map<string, Kind | undefined>>()
+/** Names that no kind has are not remembered beyond this. */
+const KINDS_MAX = 1000
+
+function kindOf({ apiVersion, kind }: KubeObject): Kind | undefined {
+  let ofVersion = kinds.get(apiVersion)
+  if (ofVersion === undefined) {
+    if (kinds.size > KINDS_MAX) kinds.clear()
+    kinds.set(apiVersion, (ofVersion = new Map()))
+  }
+  if (ofVersion.has(kind)) return ofVersion.get(kind)
+  if (ofVersion.size > KINDS_MAX) ofVersion.clear()
+  const found = findKind(apiVersion, kind)
+  ofVersion.set(kind, found)
+  return found
+}
+
 class Sorting {
   readonly objects = new Map<Kind, KubeObject[]>()
   readonly diagnostics: Diagnostic[] = []
@@ -107,10 +126,10 @@ class Sorting {
   }
 
   add(given: KubeObject, convert: (object: KubeObject) => KubeObject = (object) => object): void {
-    const kind = findKind(given.apiVersion, given.kind)
+    const kind = kindOf(given)
     // A store names everything; a file may not.
     if (kind === undefined || typeof given.metadata?.name !== 'string') return
-    const object = given.apiVersion.endsWith(kind.version) ? given : convert(given)
+    const object = kind.group === GROUP && !given.apiVersion.endsWith(kind.version) ? convert(given) : given
     if (!this.#isOurs(kind, object)) return
     let names = this.#names.get(kind)
     if (names === undefined) this.#names.set(kind, (names = new Set()))
@@ -136,7 +155,7 @@ class Sorting {
 
   /** `ambassador_id` names it, or `_automatic_`; without one it is for `default`; an empty list is for nobody. */
   #isOurs(kind: Kind, object: KubeObject): boolean {
-    if (kind.group !== 'getambassador.io') return true
+    if (kind.group !== GROUP) return true
     const ids = (object.spec as { ambassador_id?: unknown } | undefined)?.ambassador_id ?? 'default'
     const list: unknown[] = Array.isArray(ids) ? ids : [ids]
     return list.includes(this.#ambassadorId) || list.includes('_automatic_')
