@@ -75,7 +75,9 @@ export const MISSING_MS_MAX = 60_000
 
 /** A status that could not be written is written again after this time. */
 export const STATUS_RETRY_MS = 500
-/** What pods use is measured at most this often. */
-export const USAGE_MS_MIN = 1_000
+/** How often it is measured what pods use. */
+export const USAGE_SAMPLE_MS = 5_000
+/** One look at all processes serves everybody who asks within this time. */
+export const PROCESSES_MS_MAX = 200
 /** Pods that stop within this time share one search for what they left running. */
 export const SWEEP_MS = 10

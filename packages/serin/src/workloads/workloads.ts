@@ -3,7 +3,7 @@ import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointController } from './endpoints/controller.ts'
 import { startGarbageCollector } from './garbage/collector.ts'
 import { startNamespaceController } from './garbage/namespaces.ts'
-import type { PodAccess } from './pods/access.ts'
+import type { PodAccess, UsageAccess } from './pods/access.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
 import { createEndpointGate, type EndpointGate } from './endpoint-gate.ts'
 import { EventRecorder } from './events.ts'
@@ -39,8 +39,10 @@ const LOOPBACK = '127.0.0.1'
 export type RuntimeChoice = 'auto' | 'process' | 'container' | 'none'
 
 export interface Workloads {
-  /** Logs, exec, port-forward, usage: for the API. Undefined with runtime `none`. */
+  /** Logs, exec, port-forward: for the API (its PodHandlers). Undefined with runtime `none`. */
   readonly pods: PodAccess | undefined
+  /** For `kubectl top` (the API's MetricsHandlers). Undefined with runtime `none`. */
+  readonly usage: UsageAccess | undefined
   /** `keepPods`: programs go on running and are adopted by the next start. Otherwise they are stopped, in order; their objects stay. */
   stop(options?: { readonly keepPods?: boolean }): Promise<void>
 }
@@ -60,6 +62,7 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
   const kubelet = await startKubeletFor(options, room, gate)
   return {
     pods: kubelet?.access,
+    usage: kubelet?.usage,
     stop: async ({ keepPods = false } = {}) => {
       await Promise.all(controllers.map((controller) => controller.stop()))
       await kubelet?.stop({ keepPods })

@@ -4,18 +4,20 @@ import { Node } from '../../resources/kinds.ts'
 import type { PodObject } from '../../resources/kubernetes/types.ts'
 import { isGone } from '../cache.ts'
 import { isOrdinary, messageOf } from '../room.ts'
-import type { PodAccess } from './access.ts'
+import type { PodAccess, UsageAccess } from './access.ts'
 import type { KubeletContext } from './context.ts'
 import { isFinished } from './facts.ts'
 import { createPodAccess } from './handlers.ts'
 import { nodeObject } from './node.ts'
 import { PodWorker } from './pod.ts'
+import { startUsageMeter } from './usage.ts'
 import { forgetPod, loadRecord, recordedPods, volumesDirectory } from './records.ts'
 import { mountedNames, prepareVolumes } from './volumes.ts'
 
 /** The kubelet's part: one worker for each pod of this machine, and those that an earlier control process left are taken over. */
 export interface Kubelet {
   readonly access: PodAccess
+  readonly usage: UsageAccess
   stop(options: { readonly keepPods: boolean }): Promise<void>
 }
 
@@ -56,9 +58,12 @@ export async function startKubelet(context: KubeletContext): Promise<Kubelet> {
   )
   for (const pod of context.room.pods.list()) see(pod)
   followConfiguration(context, workers)
+  const usage = startUsageMeter(workers)
   return {
     access: createPodAccess(context, workers),
+    usage,
     stop: async ({ keepPods }) => {
+      usage.stop()
       stopWatching()
       await Promise.all([...workers.values()].map((worker) => (keepPods ? worker.release() : worker.shutDown())))
       await context.events.flushed()

@@ -113,7 +113,7 @@ async function askCommand(
     session.kill()
   }, timeoutMs)
   const [code, output, errors] = await Promise.all([
-    session.exited,
+    session.exit,
     textOf(session.stdout, PROBE_OUTPUT_BYTES_MAX),
     session.stderr === undefined ? '' : textOf(session.stderr, PROBE_OUTPUT_BYTES_MAX),
   ])

@@ -1,6 +1,5 @@
 import { execFile } from 'node:child_process'
 import { closeSync, fstatSync, openSync, readSync, statSync, truncateSync, writeFileSync, readFileSync } from 'node:fs'
-import { Readable } from 'node:stream'
 import { LOG_BYTES_MAX, LOG_BYTES_SLACK } from '../limits.ts'
 import type { LogOptions } from '../pods/access.ts'
 
@@ -105,13 +104,17 @@ function writeIndex(file: string, index: Index): void {
   }
 }
 
-/** The log as a stream. `isEnded` says whether the container is done, so that `follow` can end. */
-export function readLog(file: string, options: LogOptions, isEnded: () => boolean): Readable {
-  return Readable.from(limited(lines(file, options, isEnded), options.limitBytes), { objectMode: false })
+/** The log from its beginning. `isEnded` says whether the container is done, so that `follow` can end. */
+export async function* readLog(file: string, options: ReadOptions, isEnded: () => boolean): AsyncGenerator<Buffer> {
+  const { limitBytes } = options
+  if (limitBytes === undefined) yield* lines(file, options, isEnded)
+  else yield* limited(lines(file, options, isEnded), limitBytes)
 }
 
-async function* limited(chunks: AsyncIterable<Buffer>, bytesMax: number | undefined): AsyncGenerator<Buffer> {
-  let left = bytesMax ?? Number.POSITIVE_INFINITY
+type ReadOptions = Omit<LogOptions, 'container' | 'previous'>
+
+async function* limited(chunks: AsyncIterable<Buffer>, bytesMax: number): AsyncGenerator<Buffer> {
+  let left = bytesMax
   for await (const chunk of chunks) {
     yield chunk.length > left ? chunk.subarray(0, left) : chunk
     left -= chunk.length
@@ -119,7 +122,7 @@ async function* limited(chunks: AsyncIterable<Buffer>, bytesMax: number | undefi
   }
 }
 
-async function* lines(file: string, options: LogOptions, isEnded: () => boolean): AsyncGenerator<Buffer> {
+async function* lines(file: string, options: ReadOptions, isEnded: () => boolean): AsyncGenerator<Buffer> {
   let descriptor: number
   try {
     descriptor = openSync(file, 'r')
@@ -128,7 +131,7 @@ async function* lines(file: string, options: LogOptions, isEnded: () => boolean)
     return
   }
   try {
-    const stamp = options.timestamps === true ? stamper(file) : undefined
+    const stamp = options.timestamps ? stamper(file) : undefined
     let offset = firstOffset(descriptor, file, options)
     let rest = Buffer.alloc(0)
     const buffer = Buffer.alloc(READ_BYTES)
@@ -147,7 +150,7 @@ async function* lines(file: string, options: LogOptions, isEnded: () => boolean)
         }
         continue
       }
-      if (options.follow !== true || ended || options.signal?.aborted === true) break
+      if (!options.follow || ended) break
       await new Promise((resolve) => setTimeout(resolve, FOLLOW_MS))
     }
     if (stamp !== undefined && rest.length > 0) yield stamp(Buffer.concat([rest, Buffer.from('\n')]), offset).text
@@ -177,10 +180,13 @@ function stamper(file: string): (data: Buffer, end: number) => { text: Buffer; r
   }
 }
 
-function firstOffset(descriptor: number, file: string, options: LogOptions): number {
+function firstOffset(descriptor: number, file: string, options: ReadOptions): number {
   const { start, marks } = readIndex(file)
   const { since, tailLines } = options
-  const from = Math.max(wholeLine(descriptor, start), since === undefined ? 0 : offsetAt(marks, start, since, file))
+  const from = Math.max(
+    wholeLine(descriptor, start),
+    since === undefined ? 0 : offsetAt(marks, start, since.getTime(), file),
+  )
   return tailLines === undefined ? from : Math.max(from, tailOffset(descriptor, from, tailLines))
 }
 

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import { PROCESSES_MS_MAX } from '../limits.ts'
 
 /** What Linux tells of processes and connections in /proc. Elsewhere everything is empty. Source: proc_pid_stat(5), proc_net_tcp(5). */
 
@@ -39,8 +40,14 @@ export function processFacts(pid: number): ProcessFacts | undefined {
   }
 }
 
+let lastLook: { readonly at: number; readonly processes: readonly ProcessFacts[] } = { at: 0, processes: [] }
+
+/** As they were a moment ago. */
 export function allProcesses(): readonly ProcessFacts[] {
-  return pids().flatMap((pid) => processFacts(pid) ?? [])
+  const now = Date.now()
+  if (now - lastLook.at > PROCESSES_MS_MAX)
+    lastLook = { at: now, processes: pids().flatMap((pid) => processFacts(pid) ?? []) }
+  return lastLook.processes
 }
 
 function pids(): readonly number[] {

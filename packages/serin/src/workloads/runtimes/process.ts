@@ -14,7 +14,7 @@ import {
   type Exit,
   type RunningContainer,
   type Runtime,
-  type Usage,
+  type Consumption,
 } from './runtime.ts'
 
 /**
@@ -240,11 +240,11 @@ class ProcessContainer implements RunningContainer {
     if (!this.hasEnded && isAlive(this.record)) signalGroup(this.record.pid, signal)
   }
 
-  exec(options: ExecOptions): Promise<ExecSession> {
+  exec(options: Omit<ExecOptions, 'container'>): Promise<ExecSession> {
     return execBeside(this.record.spec, options)
   }
 
-  usage(): Promise<Usage | undefined> {
+  usage(): Promise<Consumption | undefined> {
     const members = this.hasEnded
       ? []
       : allProcesses().filter(({ group, state }) => group === this.record.pid && state !== 'Z')
@@ -270,7 +270,10 @@ class ProcessContainer implements RunningContainer {
 }
 
 /** A command with the program's environment, user and directory. A terminal comes from script(1). */
-async function execBeside(place: ExecPlace, { command, stdin, tty }: ExecOptions): Promise<ExecSession> {
+async function execBeside(
+  place: ExecPlace,
+  { command, stdin, tty }: Omit<ExecOptions, 'container'>,
+): Promise<ExecSession> {
   const [file = '', ...args] = command
   const line = command.map(quoted).join(' ')
   const [program, programArgs] = tty ? ['script', ['-qefc', line, '/dev/null']] : [file, args]
@@ -281,7 +284,7 @@ async function execBeside(place: ExecPlace, { command, stdin, tty }: ExecOptions
     stdio: [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'],
     ...(place.user === undefined ? {} : { uid: place.user.uid, gid: place.user.gid ?? place.user.uid }),
   })
-  const exited = new Promise<number>((resolve) => {
+  const exit = new Promise<number>((resolve) => {
     child.once('close', (code, signal) => resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])))
   })
   const pid = await spawned(child, file, place.directory)
@@ -292,13 +295,12 @@ async function execBeside(place: ExecPlace, { command, stdin, tty }: ExecOptions
   // A command that ended before all of its input was read is no error.
   child.stdin?.on('error', () => {})
   if (child.stdout === null || child.stderr === null) throw new Error('a pipe is missing')
+  // Its size cannot be changed: script(1) takes it from its own terminal, and has none.
   return {
-    stdin: child.stdin ?? undefined,
+    ...(child.stdin === null ? {} : { stdin: child.stdin }),
     stdout: child.stdout,
-    stderr: tty ? undefined : child.stderr,
-    exited,
-    // script(1) takes its size from its own terminal, and has none.
-    resize: () => {},
+    ...(tty ? {} : { stderr: child.stderr }),
+    exit,
     kill,
   }
 }

@@ -75,9 +75,9 @@ export interface RunningContainer {
   readonly exited: Promise<Exit>
   /** To the program and all it started. Does nothing when it has ended. */
   signal(signal: NodeJS.Signals): void
-  exec(options: ExecOptions): Promise<ExecSession>
+  exec(options: Omit<ExecOptions, 'container'>): Promise<ExecSession>
   /** Since its start; undefined when it cannot be told. */
-  usage(): Promise<Usage | undefined>
+  usage(): Promise<Consumption | undefined>
 }
 
 export interface Exit {
@@ -90,7 +90,8 @@ export interface Exit {
   readonly message?: string
 }
 
-export interface Usage {
+export interface Consumption {
+  /** Processor time since the start. */
   readonly cpuMs: number
   readonly memoryBytes: number
 }
