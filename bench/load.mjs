@@ -23,6 +23,7 @@ const counts = { requests: 0, octets: 0, errors: 0, statuses: {} }
 const latencies = new Float64Array(64 * BUCKETS_PER_OCTAVE)
 let open = 0
 let recorded = 0
+let maxUs = 0
 
 function makeRequest({ path, body, chunked: inChunks, close }) {
   const head = `${body ? 'POST' : 'GET'} ${path} HTTP/1.1\r\nHost: localhost\r\n${close ? 'Connection: close\r\n' : ''}`
@@ -141,6 +142,7 @@ class Client {
 }
 
 function record(us) {
+  if (us > maxUs) maxUs = us
   const bucket = Math.trunc(Math.log2(Math.max(1, us)) * BUCKETS_PER_OCTAVE)
   latencies[Math.min(bucket, latencies.length - 1)] += 1
 }
@@ -164,6 +166,7 @@ function report() {
       p90Us: quantileUs(0.9),
       p99Us: quantileUs(0.99),
       p999Us: quantileUs(0.999),
+      maxUs,
     }),
   )
   process.exit(0)

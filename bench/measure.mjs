@@ -35,7 +35,7 @@ export async function measure({ child, port, load, seconds, cores, rate }) {
 }
 
 /** wrk where it can do the job and is installed: it costs less than our own, and leaves more of the core to the service. */
-function generate(options, cores) {
+export function generate(options, cores) {
   const args = hasWrk && !options.rate && !options.body ? wrkCommand(options) : ownCommand(options)
   const [command, ...rest] = cores === undefined ? args : ['taskset', '-c', cores, ...args]
   return new Promise((resolve, reject) => {

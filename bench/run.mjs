@@ -67,10 +67,10 @@ async function runCase(one) {
   const upstreamPort = await freePort()
   const upstream = startService({ directory, port: upstreamPort, bodies: one.setting.bodies, cores: loadCores })
   await listening(upstreamPort, upstream)
-  const running = await launchAll(one, upstreamPort)
+  const running = one.alone ? [] : await launchAll(one, upstreamPort)
   const tables = []
   for (const load of one.loads) tables.push(await runLoad(load, running))
-  const text = one.special && (await one.special(running))
+  const text = one.special && (await one.special(running, { upstreamPort }))
   if (text) console.log(text)
   for (const { child } of running) await stop(child)
   await stop(upstream)
