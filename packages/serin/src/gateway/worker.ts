@@ -97,8 +97,9 @@ export class Worker {
     const { plane, edit } = this
     if (!edit) return
     this.edit = null
-    if (message.settings) this.openLog(message.settings)
     plane.plan = edit.commit(message)
+    // Settings that are the default's are no change to an empty Plan, but the log is to be opened for them too.
+    if (message.settings || !plane.accessLog) this.openLog(plane.plan.settings)
     for (const [name, { state }] of this.listeners) {
       const plan = plane.plan.listeners.get(name)
       if (plan) state.plan = plan
