@@ -208,6 +208,7 @@ export class Exchange
       return
     }
     if (target.https) {
+      this.connection.forbidReuse()
       this.reply({ status: 403, body: '' })
       return
     }

@@ -45,10 +45,8 @@ export class BodyReader {
       } else if (outcome === END) this.finished = true
       return outcome
     }
-    if (this.finished) {
-      this.position = start
-      return END
-    }
+    this.position = start
+    if (this.finished) return END
     if (start === end) return MORE
     const take = this.framing === UNTIL_CLOSE ? end - start : Math.min(this.remaining, end - start)
     this.dataStart = start
