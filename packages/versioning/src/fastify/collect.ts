@@ -24,6 +24,13 @@ export interface Collector {
   readonly stop: () => void
 }
 
+const originKey = Symbol('serin.versioning.origin')
+
+/** Route options that know where they come from: for routes that are declared in one place and registered in another. */
+export function withOrigin(options: RouteOptions, origin: Origin | undefined): RouteOptions {
+  return origin === undefined ? options : Object.assign({ [originKey]: origin }, options)
+}
+
 type Shadowed = Record<string, unknown>
 
 /** Begins to collect on this scope and on every plugin registered inside it. */
@@ -37,7 +44,8 @@ export function collectRoutes(scope: FastifyInstance): Collector {
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true })
   }
   const keep = (instance: FastifyInstance, options: RouteOptions): FastifyInstance => {
-    routes.push({ instance, options, origin: callerOrigin() })
+    const { [originKey]: origin = callerOrigin(), ...rest } = options as RouteOptions & { [originKey]?: Origin }
+    routes.push({ instance, options: rest as RouteOptions, origin })
     return instance
   }
   shadow('route', function (options: RouteOptions) {

@@ -2,11 +2,12 @@
 
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { lifecycleOf, statusOf } from '../core/catalogue.ts'
+import { labelOf } from '../core/answers.ts'
 import type { Version } from '../core/version.ts'
 import type { OpenApiDocument } from '../openapi/document.ts'
 import { indexPage, versionPage, type PageVersion } from '../openapi/page.ts'
 import { docsOptions, makeDocument, serverUrlOf } from './documents.ts'
-import { labelOf, list } from './hooks.ts'
+import { list } from './hooks.ts'
 import type { Plan } from './plan.ts'
 
 /** Where one version's documents stand, after the scope's prefix. */

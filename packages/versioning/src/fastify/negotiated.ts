@@ -2,15 +2,17 @@
  * Versions that are named by a header, query, media type or host: one router constraint for the whole scope.
  *
  * Versions that are answered alike share one route (the router holds at most 31 of them for one method and path).
- * A route without the constraint stands beside them and says what was wrong with the version.
+ * A route for everything else stands beside them and says what is wrong with the version.
  */
 
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, HTTPMethods, RouteOptions } from 'fastify'
+import { echoHeader } from '../core/answers.ts'
 import type { Negotiation, Outcome } from '../core/negotiate.ts'
 import { problemMediaType } from '../core/problems.ts'
+import { shapesOverlap } from '../core/overlap.ts'
 import type { Version } from '../core/version.ts'
-import { addVary, echoHeader, type Telling } from './hooks.ts'
+import { addVary, type Telling } from './hooks.ts'
 import { chainOf } from './migrate.ts'
 import { nestedPrefix, type Plan } from './plan.ts'
 import { registrations, type Registration } from './placement.ts'
@@ -84,61 +86,76 @@ export function negotiatedCopies(plan: Plan): readonly Copy[] {
   return [...groups.values()].map((group) => ({ ...group, prefix: '', negotiated: true }))
 }
 
-/** Where a route answers what is wrong with a version. */
+/** Where it is said what is wrong with a version, or that it does not have this path. */
 interface Fallback {
-  readonly instance: FastifyInstance
   readonly prefix: string
   readonly url: string
-  readonly prefixTrailingSlash: 'both' | 'slash' | 'no-slash' | undefined
+  readonly prefixTrailingSlash: 'slash' | 'no-slash' | undefined
+  readonly method: HTTPMethods
   readonly constraints: RouteOptions['constraints']
-  readonly methods: Set<HTTPMethods>
+  /** Versions that have no route of this method for any path that matches here. */
+  readonly versions: readonly string[]
 }
 
-/** One unconstrained route for each address. */
-export function registerFallbacks(plan: Plan, copies: readonly Copy[], telling: Telling): void {
+/** One more route for each address and method; it takes nothing from routes that match the same paths less exactly. */
+export function registerFallbacks(plan: Plan, copies: readonly Copy[], telling: Telling, strategy: string): void {
   const handler = fallbackHandler(plan, telling)
-  for (const { instance, prefix, url, prefixTrailingSlash, constraints, methods } of fallbacksOf(plan, copies)) {
+  const heads = copies.some(({ registration }) => registration.methods.includes('HEAD'))
+  for (const { prefix, url, prefixTrailingSlash, method, constraints, versions } of fallbacksOf(plan, copies)) {
     const options: RouteOptions = {
       url,
-      method: [...methods],
+      method,
       handler,
-      exposeHeadRoute: methods.has('GET') && !methods.has('HEAD'),
+      exposeHeadRoute: method === 'GET' && !heads,
       schema: { hide: true } as never,
-      ...(constraints === undefined ? {} : { constraints }),
+      constraints: { ...constraints, [strategy]: [noVersion, ...versions] },
       ...(prefixTrailingSlash === undefined ? {} : { prefixTrailingSlash }),
     }
-    withPrefix(instance, prefix, () => plan.collector.register(instance, options))
+    withPrefix(plan.scope, prefix, () => plan.collector.register(plan.scope, options))
   }
 }
 
 function fallbacksOf(plan: Plan, copies: readonly Copy[]): readonly Fallback[] {
   const fallbacks = new Map<string, Fallback>()
-  const taken = new Set<string>()
   for (const { registration } of copies) {
-    const { route, url, methods, declaration } = registration
+    const { route, url, declaration } = registration
     const prefix = `${plan.base}${nestedPrefix(plan.scope, route.instance)}`
-    const spellings =
-      registration.prefixTrailingSlash === 'both' && url === '/'
-        ? (['no-slash', 'slash'] as const)
-        : [registration.prefixTrailingSlash]
+    const both = registration.prefixTrailingSlash === 'both' && url === '/'
+    const spellings = both ? (['no-slash', 'slash'] as const) : [registration.prefixTrailingSlash]
     for (const slash of spellings) {
-      const shape = `${declaration.shape.replace(/\/$/, '')}${slash === 'slash' ? '/' : ''}`
-      const fresh = methods.filter((method) => !taken.has(`${method} ${shape}`))
-      for (const method of fresh) taken.add(`${method} ${shape}`)
-      if (fresh.length === 0) continue
-      const fallback = fallbacks.get(shape) ?? {
-        instance: plan.scope,
-        prefix,
-        url,
-        prefixTrailingSlash: slash,
-        constraints: route.options.constraints,
-        methods: new Set(),
+      const shape = both ? `${declaration.shape.replace(/\/$/, '')}${slash === 'slash' ? '/' : ''}` : declaration.shape
+      for (const method of registration.methods) {
+        const prefixTrailingSlash = slash === 'both' ? undefined : slash
+        const key = `${method} ${shape}`
+        if (fallbacks.has(key) || `${prefix}${url}` === '' || (`${prefix}` === '' && slash === 'no-slash')) continue
+        const versions = versionsWithout(plan, method, shape)
+        fallbacks.set(key, {
+          prefix,
+          url,
+          prefixTrailingSlash,
+          method,
+          constraints: route.options.constraints,
+          versions,
+        })
       }
-      fallbacks.set(shape, fallback)
-      for (const method of fresh) fallback.methods.add(method)
     }
   }
   return [...fallbacks.values()]
+}
+
+function versionsWithout({ table }: Plan, method: HTTPMethods, shape: string): readonly string[] {
+  const without = table.versions.filter(
+    ({ text }) =>
+      table.served
+        .get(text)
+        ?.some((other) => other.method === method && shapesOverlap(pathOnly(other.shape), pathOnly(shape))) !== true,
+  )
+  return without.map(({ text }) => text)
+}
+
+/** A shape without the constraints of its author. */
+function pathOnly(shape: string): string {
+  return shape.split('[[', 1)[0] ?? ''
 }
 
 function fallbackHandler(plan: Plan, telling: Telling) {

@@ -6,13 +6,14 @@
  */
 
 import type { FastifyInstance, FastifyPluginAsync, FastifyPluginOptions, RouteOptions } from 'fastify'
+import { reporter } from '../core/answers.ts'
 import { throwErrors, type Diagnostic } from '../core/diagnostics.ts'
 import { usageCounter } from '../core/usage.ts'
 import './augment.ts'
 import { collectRoutes } from './collect.ts'
 import { outcomeVersion, registerCopy, versionOf, type Copy } from './copy.ts'
 import { registerDocs } from './docs.ts'
-import { answerHooks, isCounted, list, reporter, type Telling } from './hooks.ts'
+import { answerHooks, isCounted, list, type Telling } from './hooks.ts'
 import { chainOf, migrationHooks } from './migrate.ts'
 import { registerMisses } from './misses.ts'
 import { addStrategy, negotiatedCopies, registerFallbacks } from './negotiated.ts'
@@ -85,7 +86,7 @@ function registerRoutes(plan: Plan, telling: Telling): void {
       const constraints = { ...own, [name]: copy.versions.map((version) => version.text) }
       registerCopy(plan, copy, { ...additions(plan, copy, telling, diagnostics), constraints }, diagnostics)
     }
-    registerFallbacks(plan, copies, telling)
+    registerFallbacks(plan, copies, telling, name)
   }
   throwErrors(diagnostics)
   registerMisses(plan)
