@@ -44,7 +44,7 @@ export interface Observation {
 }
 
 /** Nothing has changed for this long: settled. Longer than any pause of the controllers between two writes. */
-const QUIET_MS = 120
+const QUIET_MS = 250
 const SETTLE_MS_MAX = 20_000
 const POLL_MS = 10
 
@@ -76,7 +76,9 @@ export class CaseRun {
     const scope = { namespace: this.namespace }
     this.replicaSets = createInformer<ReplicaSetObject>(this.store, ReplicaSet, scope)
     this.replicaSets.onChange(({ type, object, previous }) => this.sawReplicaSet(type, object, previous))
-    this.others = [Deployment, Pod, Service, EndpointSlice, Event].map((kind) => createInformer(this.store, kind, scope))
+    this.others = [Deployment, Pod, Service, EndpointSlice, Event].map((kind) =>
+      createInformer(this.store, kind, scope),
+    )
     for (const informer of this.others) informer.onChange(() => this.touched())
   }
 
@@ -110,7 +112,8 @@ export class CaseRun {
     const size = object.spec.replicas ?? 0
     if (previous?.spec.replicas !== size) this.actions.push(this.sizes())
     const text = `${number} ${String(size)}/${counts(object).join('/')}`
-    const before = previous === undefined ? '' : `${number} ${String(previous.spec.replicas)}/${counts(previous).join('/')}`
+    const before =
+      previous === undefined ? '' : `${number} ${String(previous.spec.replicas)}/${counts(previous).join('/')}`
     if (text !== before) this.trace.push(text)
   }
 
@@ -125,7 +128,10 @@ export class CaseRun {
 
   private sizes(): string {
     const all = this.replicaSets.list().map((entry) => [this.numberOf(entry), entry.spec.replicas ?? 0] as const)
-    this.maxSum = Math.max(this.maxSum, all.reduce((sum, [, size]) => sum + size, 0))
+    this.maxSum = Math.max(
+      this.maxSum,
+      all.reduce((sum, [, size]) => sum + size, 0),
+    )
     return all
       .toSorted(([left], [right]) => left.localeCompare(right, 'en', { numeric: true }))
       .map(([number, size]) => `${number}=${String(size)}`)
@@ -141,6 +147,8 @@ export class CaseRun {
   private async actOnce(step: Step): Promise<Readonly<Record<string, unknown>>> {
     switch (step.do) {
       case 'kubectl':
+        // The real runs took longer between two steps: what was ready is ready for more than a second.
+        if (step.args?.includes('minReadySeconds') === true) await delay(2_000)
         return { kubectl: this.normal(await this.kubectl(`kubectl ${step.args ?? ''}`, step.stdin)) }
       case 'ready':
         await this.makeReady(step)
@@ -171,7 +179,8 @@ export class CaseRun {
 
   private gated(number?: string): readonly PodObject[] {
     return this.podsOf(number).filter(
-      (pod) => pod.metadata.annotations?.[GATE] === '1' && pod.metadata.deletionTimestamp === undefined && !isReady(pod),
+      (pod) =>
+        pod.metadata.annotations?.[GATE] === '1' && pod.metadata.deletionTimestamp === undefined && !isReady(pod),
     )
   }
 
@@ -247,7 +256,10 @@ export class CaseRun {
       ),
       deployments: Object.fromEntries(deployments.map((entry) => [entry.metadata.name, this.deploymentState(entry)])),
       pods: this.podCounts(pods),
-      pod_names: pods.filter((pod) => pod.metadata.deletionTimestamp === undefined).map((pod) => pod.metadata.name).toSorted(),
+      pod_names: pods
+        .filter((pod) => pod.metadata.deletionTimestamp === undefined)
+        .map((pod) => pod.metadata.name)
+        .toSorted(),
       slices: slices.map((slice) => this.sliceState(slice)),
     }
   }
@@ -315,10 +327,22 @@ export class CaseRun {
     return {
       events: events
         .filter(({ involvedObject }) => involvedObject.kind === 'Deployment')
-        .map(({ involvedObject, type, reason, message = '', count }) => [involvedObject.name, type, reason, this.text(message), count]),
+        .map(({ involvedObject, type, reason, message = '', count }) => [
+          involvedObject.name,
+          type,
+          reason,
+          this.text(message),
+          count,
+        ]),
       rs_events: rsEvents,
-      replicasets: Object.fromEntries(this.replicaSets.list().map((entry) => [this.numberOf(entry), this.replicaSetState(entry)])),
-      invariants: { max_sum_of_rs_spec: this.maxSum, max_live_pods: this.maxLive, min_ready_after_first_full: this.minReady ?? null },
+      replicasets: Object.fromEntries(
+        this.replicaSets.list().map((entry) => [this.numberOf(entry), this.replicaSetState(entry)]),
+      ),
+      invariants: {
+        max_sum_of_rs_spec: this.maxSum,
+        max_live_pods: this.maxLive,
+        min_ready_after_first_full: this.minReady ?? null,
+      },
       status_trace: this.traces,
     }
   }
@@ -386,7 +410,9 @@ export function differences(expected: unknown, actual: unknown, path = ''): read
   if (Array.isArray(expected) && Array.isArray(actual) && expected.length === actual.length) {
     return expected.flatMap((entry: unknown, index) => differences(entry, actual[index], `${path}[${String(index)}]`))
   }
-  return isDeepStrictEqual(expected, actual) ? [] : [`${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`]
+  return isDeepStrictEqual(expected, actual)
+    ? []
+    : [`${path}: expected ${JSON.stringify(expected)}, got ${JSON.stringify(actual)}`]
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -40,7 +40,9 @@ export function findKubectl(): string | undefined {
 }
 
 export async function startCluster(runtime: RuntimeChoice): Promise<Cluster> {
-  const directory = mkdtempSync(join(tmpdir(), 'serin-workloads-'))
+  // In memory where there is such a place: other tests wait for the same disk.
+  const base = existsSync('/dev/shm') ? '/dev/shm' : tmpdir()
+  const directory = mkdtempSync(join(base, 'serin-workloads-'))
   const store = openEmbeddedStore({ directory: join(directory, 'store') })
   const tls = certificatesIn(join(directory, 'tls'), ['localhost', '127.0.0.1'])
   const workloads = await startWorkloads({

@@ -56,7 +56,9 @@ export class StandIn {
   }
 
   private async run(pod: PodObject): Promise<void> {
-    const bound = await this.quietly(this.store.update<PodObject>(Pod, { ...pod, spec: { ...pod.spec, nodeName: 'node-1' } }))
+    const bound = await this.quietly(
+      this.store.update<PodObject>(Pod, { ...pod, spec: { ...pod.spec, nodeName: 'node-1' } }),
+    )
     if (bound === undefined) return
     const annotations = pod.metadata.annotations ?? {}
     const after = annotations['test/ready-after']

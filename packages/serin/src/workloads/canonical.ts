@@ -3,7 +3,7 @@
 /** Letters and digits of generated names: no vowels and none that look alike, so that no word comes out (Kubernetes). */
 const SAFE_CHARACTERS = 'bcdfghjklmnpqrstvwxz2456789'
 
-/** Keys in order; null, undefined, empty lists and empty maps are left out, as Kubernetes' semantic equality does. */
+/** Keys in order; null, undefined, empty lists and empty maps are left out: defaulting may put them in, and they mean nothing. */
 export function canonicalText(value: unknown): string {
   return JSON.stringify(canonical(value)) ?? 'null'
 }
@@ -12,14 +12,15 @@ function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((entry) => canonical(entry) ?? null)
   if (typeof value !== 'object' || value === null) return value ?? undefined
   const entries = Object.entries(value)
-    .filter(([, entry]) => !isNothing(entry))
     .map(([key, entry]) => [key, canonical(entry)] as const)
+    .filter(([, entry]) => !isNothing(entry))
     .sort(([left], [right]) => (left < right ? -1 : 1))
   return Object.fromEntries(entries)
 }
 
 function isNothing(value: unknown): boolean {
-  return value === null || value === undefined || (Array.isArray(value) && value.length === 0)
+  if (typeof value !== 'object' || value === null) return value === undefined || value === null
+  return Object.keys(value).length === 0
 }
 
 /** FNV-1a of 32 bits over UTF-8, written with safe characters. */

@@ -25,6 +25,7 @@ export class EventRecorder {
   private readonly onError: (error: unknown) => void
   private readonly queue: Occurrence[] = []
   private writing: Promise<void> | undefined
+  private stamp = 0n
 
   constructor(options: {
     readonly store: Store
@@ -78,9 +79,15 @@ export class EventRecorder {
     }
   }
 
+  /** Nanoseconds as in Kubernetes' event names; events of one millisecond keep their order. */
+  private nextStamp(now: number): bigint {
+    const stamp = BigInt(now) * 1_000_000n
+    this.stamp = stamp > this.stamp ? stamp : this.stamp + 1n
+    return this.stamp
+  }
+
   private async create({ about, type, reason, message, source }: Occurrence, key: string, now: number): Promise<void> {
-    const nanoseconds = process.hrtime.bigint() & 0xffff_ffffn
-    const name = `${about.name}.${(BigInt(now) * 1_000_000n + nanoseconds).toString(16)}`
+    const name = `${about.name}.${this.nextStamp(now).toString(16)}`
     const event: EventObject = {
       apiVersion: 'v1',
       kind: 'Event',

@@ -70,9 +70,9 @@ async function syncDeployment(room: Room, events: EventRecorder, key: string): P
   const replicaSets = await claimReplicaSets(room, deployment)
   const pods = replicaSets.flatMap((replicaSet) => room.podsOf(replicaSet.metadata.uid ?? ''))
   const decision = decide({ deployment, replicaSets, pods, now: Date.now() })
-  await carryOut({ room, events, deployment }, decision.steps)
+  const told = await carryOut({ room, events, deployment }, decision.steps)
   const { status, revision } = decision
-  if (status !== undefined || revision !== undefined) await writeStatus(room, deployment, status, revision)
+  if (status !== undefined || revision !== undefined) await writeStatus(room, told, status, revision)
   return decision.recheckMs
 }
 
@@ -100,10 +100,16 @@ interface Work {
   readonly deployment: DeploymentObject
 }
 
-async function carryOut(work: Work, steps: readonly Step[]): Promise<void> {
+/** Gives the Deployment as it was written last. */
+async function carryOut(work: Work, steps: readonly Step[]): Promise<DeploymentObject> {
   /** A ReplicaSet that is written twice in one look: the second write builds on the first. */
   const versions = new Map<string, string>()
+  let { deployment } = work
   for (const step of steps) {
+    if (step.do === 'tell') {
+      deployment = (await writeStatus(work.room, deployment, step.status, step.revision)) ?? deployment
+      continue
+    }
     const { name } = step.replicaSet.metadata
     if (step.do === 'delete') {
       await work.room.replicaSets.delete(step.replicaSet, { propagation: 'Background' })
@@ -116,6 +122,7 @@ async function carryOut(work: Work, steps: readonly Step[]): Promise<void> {
       work.events.tell({ about: work.deployment, reason: 'ScalingReplicaSet', message: step.event })
     }
   }
+  return deployment
 }
 
 async function update(
@@ -171,13 +178,13 @@ async function tellCreateError(
   await room.deployments.updateStatus({ ...deployment, status: { ...deployment.status, conditions } })
 }
 
-/** The revision goes along with the status, as the original controller writes it. */
+/** The revision goes along with the status, as the original controller writes it. Undefined when the Deployment is gone. */
 async function writeStatus(
   room: Room,
   deployment: DeploymentObject,
   status: DeploymentStatus | undefined,
   revision: string | undefined,
-): Promise<void> {
+): Promise<DeploymentObject | undefined> {
   const annotations =
     revision === undefined ? {} : { annotations: { ...deployment.metadata.annotations, [REVISION]: revision } }
   const metadata = { ...deployment.metadata, ...annotations }
@@ -187,11 +194,12 @@ async function writeStatus(
       metadata,
       ...(status === undefined ? {} : { status }),
     })
-    if (revision === undefined || written.metadata.annotations?.[REVISION] === revision) return
+    if (revision === undefined || written.metadata.annotations?.[REVISION] === revision) return written
     // Over a real API server a status write may leave annotations alone.
     const { namespace = '', name } = deployment.metadata
-    await room.deployments.merge({ namespace, name }, { metadata: { annotations: { [REVISION]: revision } } })
+    return await room.deployments.merge({ namespace, name }, { metadata: { annotations: { [REVISION]: revision } } })
   } catch (error) {
     if (!isGone(error)) throw error
+    return undefined
   }
 }

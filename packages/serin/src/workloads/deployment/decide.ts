@@ -36,10 +36,11 @@ import type {
  */
 
 export type Step =
-  /** `scaledUpTo` is there when there is something to tell. */
   | { readonly do: 'create'; readonly replicaSet: ReplicaSetObject; readonly event?: string }
   | { readonly do: 'update'; readonly replicaSet: ReplicaSetObject; readonly event?: string }
   | { readonly do: 'delete'; readonly replicaSet: ReplicaSetObject }
+  /** Told before the next step: a new ReplicaSet was made, and what revision it is. */
+  | { readonly do: 'tell'; readonly status: DeploymentStatus; readonly revision: string }
 
 export interface Decision {
   readonly steps: readonly Step[]
@@ -163,7 +164,13 @@ class Sync {
         progressing('NewReplicaSetCreated', made.metadata.name, this.now),
       )
     }
+    this.tellCreation(made)
     return made
+  }
+
+  private tellCreation(made: ReplicaSetObject): void {
+    const status = { ...this.deployment.status, conditions: [...this.conditions] }
+    this.steps.push({ do: 'tell', status, revision: made.metadata.annotations?.[REVISION] ?? '' })
   }
 
   /** Sets a size, and tells the ReplicaSet the size of the Deployment; nothing is written when both stand already. */

@@ -182,6 +182,7 @@ export class World {
   private syncDeployment(): boolean {
     const decision = decide(this.observed())
     for (const step of decision.steps) {
+      if (step.do === 'tell') continue
       if (step.do === 'delete') {
         this.replicaSets = this.replicaSets.filter((entry) => entry.metadata.name !== step.replicaSet.metadata.name)
         continue
