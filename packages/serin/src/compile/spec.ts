@@ -39,6 +39,7 @@ function isTolerable(problem: Problem, value: unknown): boolean {
   const field = problem.path[1]
   const last = problem.path.at(-1)
   if (problem.code === 'unknown-field') return true
+  if (problem.code === 'not-allowed') return last === 'action' && problem.suggestion?.toLowerCase() === value
   if (problem.code !== 'wrong-type') return false
   if (typeof value === 'string') return problem.expected === 'list of strings'
   if (value === null) return last === 'rewrite'

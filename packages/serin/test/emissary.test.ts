@@ -1,0 +1,59 @@
+/** Every recorded case of Emissary-ingress through the real gateway, against real upstreams. */
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { readCases, repository } from './emissary/case.ts'
+import { Lane } from './emissary/lane.ts'
+import { NOT_YET } from './emissary/not-yet.ts'
+
+/** Cases at once; most of them wait for a delay they asked for. */
+const LANES = 3
+
+/** Cases in which serin differs on purpose, with the reason: the page is what counts. */
+function readDifferences(): Map<string, string> {
+  const text = readFileSync(resolve(repository, 'docs/reference/differences.md'), 'utf8')
+  const rows = text.matchAll(/^\| `([a-z]+-\d+)` \| ([^|]+) \|$/gm)
+  return new Map([...rows].map(([, id, reason]) => [id!, reason!.trim()]))
+}
+
+const cases = readCases()
+const differences = readDifferences()
+
+test('the page of differences names only cases that there are', () => {
+  const ids = new Set(cases.map(({ id }) => id))
+  assert.deepEqual(
+    [...differences.keys(), ...NOT_YET].filter((id) => !ids.has(id)),
+    [],
+  )
+})
+
+describe('recorded cases', { concurrency: LANES }, () => {
+  const free: Lane[] = []
+  const all: Lane[] = []
+  before(async () => {
+    const [second, third] = [64 + (process.pid % 128), (process.pid >> 7) % 250]
+    const starting = Array.from({ length: LANES }, (_, index) => Lane.start(`127.${second}.${third}.${index + 1}`))
+    all.push(...(await Promise.all(starting)))
+    free.push(...all)
+  })
+  after(async () => {
+    await Promise.all(all.map((lane) => lane.stop()))
+  })
+
+  for (const testCase of cases) {
+    const { id, title } = testCase
+    const todo = NOT_YET.includes(id) && 'the data plane does not do it yet'
+    test(`${id}: ${title}`, { todo }, async () => {
+      const lane = free.pop()!
+      try {
+        const problems = await lane.run(testCase)
+        const reason = differences.get(id)
+        if (reason === undefined) assert.deepEqual(problems, [])
+        else assert.notDeepEqual(problems, [], `differences.md says that it differs; it does not: ${reason}`)
+      } finally {
+        free.push(lane)
+      }
+    })
+  }
+})
