@@ -71,10 +71,10 @@ function gather(router: Router, query: RouteQuery): void {
   const { host } = query
   if (router.hosts.size > 0) gatherTable(router.hosts.get(host), query)
   for (const length of router.suffixLengths) {
-    if (length < host.length) gatherTable(router.suffixes.get(host.slice(host.length - length)), query)
+    if (length <= host.length) gatherTable(router.suffixes.get(host.slice(host.length - length)), query)
   }
   for (const length of router.prefixLengths) {
-    if (length < host.length) gatherTable(router.prefixes.get(host.slice(0, length)), query)
+    if (length <= host.length) gatherTable(router.prefixes.get(host.slice(0, length)), query)
   }
   gatherTable(router.any, query)
 }
