@@ -89,7 +89,6 @@ before(async () => {
       idleMs: HEAD_MS,
       requestBodyBytesMax: 10 * 1024 * 1024,
       writeStallMs: 1000,
-      lingerMs: 300,
     },
   })
   const applied = await gateway.apply(
@@ -168,6 +167,8 @@ async function runRequest(one: Case, raw: string, offsets: readonly number[], la
   const wanted = one.expect === 'forward-2' ? 2 : one.expect === 'forward-n' ? (one.assert?.max_up ?? 1) : 1
   const done = (received: string): boolean =>
     !waits && finals(received, methods, false).length >= wanted && !mayStillClose(one, received)
+  if (one.expect === 'forward-then-wait')
+    await client.settle((received) => finals(received, methods, false).length > 0, HANG_MS)
   await client.settle(done, waits ? QUIET_MS : HANG_MS)
   const outcome: Outcome = {
     received: client.received,

@@ -11,7 +11,6 @@ import { OutBuffer } from '../wire/out-buffer.ts'
 import { type RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { READ_BYTES, type TcpHandle, TcpLink } from '../wire/tcp.ts'
 import { TimerWheel } from '../wire/timer-wheel.ts'
-import type { LinkOwner } from '../wire/link.ts'
 import type { RouteQuery } from './compiled-route.ts'
 import { writeLocalReply } from './local-reply.ts'
 import { EMPTY_PLAN, type ListenerPlan, type Plan, type PlanNeeds } from './plan.ts'
@@ -68,6 +67,7 @@ export class DataPlane implements ClientContext, PlanNeeds {
   plan: Plan = EMPTY_PLAN
   readonly connections: Set<ServerConnection<ClientOfListener>> = new Set<ServerConnection<ClientOfListener>>()
   draining = false
+  bugs = 0
   private readonly clients: Map<string, number> = new Map<string, number>()
   private readonly freeExchanges: PooledExchange[] = []
   private connectionId = 0
@@ -95,21 +95,18 @@ export class DataPlane implements ClientContext, PlanNeeds {
   /** A new client connection of a Listener. */
   accept(handle: TcpHandle, listener: ListenerState): void {
     this.wheel.touch()
-    const client = new ClientOfListener(this, listener)
-    const link = new TcpLink(handle, NOBODY)
     const { limits } = this
+    const client = new ClientOfListener(this, listener)
+    const link = new TcpLink(handle)
+    const connection = new ServerConnection(link, client)
+    client.id = ++this.connectionId
     listener.plan.meter.count(CELL.connectionsOpened)
     const perClient = limits.connectionsPerClientMax
-    if (
-      this.connections.size >= limits.connectionsPerWorkerMax ||
-      (perClient > 0 && this.connectionsOf(link.peerAddress) >= perClient)
-    ) {
-      this.refuse(link, listener)
+    const many = perClient > 0 && this.connectionsOf(link.peerAddress) >= perClient
+    if (many || this.connections.size >= limits.connectionsPerWorkerMax) {
+      this.refuse(connection, listener)
       return
     }
-    const connection = new ServerConnection(link, client)
-    link.owner = connection
-    client.id = ++this.connectionId
     this.connections.add(connection)
     if (perClient > 0) this.clients.set(link.peerAddress, this.connectionsOf(link.peerAddress) + 1)
     connection.start()
@@ -137,20 +134,28 @@ export class DataPlane implements ClientContext, PlanNeeds {
     if (this.freeExchanges.length < FREE_EXCHANGES_MAX) this.freeExchanges.push(exchange)
   }
 
+  onBug(error: unknown): void {
+    // What was gathered belongs to the connection that failed.
+    this.toClient.position = 0
+    this.toUpstream.position = 0
+    this.bugs++
+    console.error('a request met a bug in the gateway; its connection is closed:', error)
+  }
+
   private connectionsOf(address: string): number {
     return this.clients.get(address) ?? 0
   }
 
   /** Too many connections: said early and cheaply, and the client is told when to come back. */
-  private refuse(link: TcpLink, listener: ListenerState): void {
-    const { limits, plan } = this
+  private refuse(connection: ServerConnection<ClientOfListener>, listener: ListenerState): void {
     const fault = FAULTS.tooManyConnections
     listener.plan.meter.count(CELL.connectionsRefused)
-    const reply = { status: fault.status, body: fault.text, lines: `retry-after: ${limits.retryAfterSeconds}\r\n` }
-    writeLocalReply(this.toClient, reply, { settings: plan.settings, keepsAlive: false, http10: false, toHead: false })
-    link.write(this.toClient)
-    link.end()
-    link.destroy()
+    const lines = `retry-after: ${this.limits.retryAfterSeconds}\r\n`
+    const conduct = { settings: this.plan.settings, keepsAlive: false, http10: false, toHead: false }
+    writeLocalReply(this.toClient, { status: fault.status, body: fault.text, lines }, conduct)
+    connection.write(this.toClient)
+    // What it sends is read away for a moment, or a RST would take the answer back.
+    connection.close()
   }
 }
 
@@ -177,23 +182,12 @@ export class ClientOfListener {
     return exchange
   }
 
+  onBug(error: unknown): void {
+    this.dataPlane.onBug(error)
+  }
+
   onConnectionClosed(connection: ServerConnection<ClientOfListener>): void {
     this.listener.plan.meter.count(CELL.connectionsClosed)
     this.dataPlane.forget(connection)
   }
-}
-
-const NOBODY: LinkOwner = {
-  onOctets() {
-    // refused: nothing of it is read
-  },
-  onEnd() {
-    // refused
-  },
-  onDrained() {
-    // refused
-  },
-  onClosed() {
-    // refused
-  },
 }

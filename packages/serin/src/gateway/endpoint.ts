@@ -88,8 +88,10 @@ export class EndpointState implements ConnectionKeeper {
     this.context.wheel.remove(this.idleTimer)
     for (const seeker of this.waiting.splice(0)) {
       this.conduct.pending--
-      seeker.onNoConnection(FAULTS.noHealthyUpstream)
+      seeker.onNoConnection(FAULTS.endpointGone)
     }
+    // Nothing was sent on what is still being opened: those requests go elsewhere.
+    for (const attempt of this.attempts) this.failed(attempt, FAULTS.endpointGone)
   }
 
   get idleCount(): number {

@@ -299,8 +299,10 @@ export class Exchange
     this.upstreamAttempts++
     this.upstreamHost = endpoint.endpoint.id
     const idle = endpoint.takeIdle()
-    if (idle !== null) this.attach(idle)
-    else {
+    if (idle !== null) {
+      this.attach(idle)
+      if (this.requestEnded) this.flushRequest()
+    } else {
       this.state = 'connecting'
       if (!this.requestEnded) this.connection.pauseBody()
       endpoint.open(this)
@@ -318,6 +320,10 @@ export class Exchange
   onNoConnection(fault: Fault): void {
     this.releaseEndpoint()
     const meter = this.forward.cluster!.meter
+    if (fault === FAULTS.endpointGone) {
+      this.sendToOther()
+      return
+    }
     if (fault === FAULTS.connectTimeout) meter.count(CELL.connectTimeouts)
     else if (fault === FAULTS.connectFailed) meter.count(CELL.connectFailures)
     else meter.count(CELL.pendingOverflows)
@@ -325,6 +331,13 @@ export class Exchange
     const other = fault === FAULTS.connectFailed && this.upstreamAttempts === 1 ? this.forward.cluster!.pick() : null
     if (other !== null && other.endpoint.id !== this.upstreamHost) this.sendTo(other)
     else this.fail(fault)
+  }
+
+  /** The endpoint left before anything was sent to it. */
+  private sendToOther(): void {
+    const endpoint = this.forward.cluster!.pick()
+    if (endpoint === null) this.fail(FAULTS.noHealthyUpstream)
+    else this.sendTo(endpoint)
   }
 
   private attach(connection: ClientConnection): void {
@@ -442,14 +455,17 @@ export class Exchange
     this.upstream?.link.resume()
   }
 
-  onResponseEnd(): void {
-    const { plane, connection } = this
+  onResponseComplete(): void {
+    const { plane } = this
     this.upstream = null
     if (this.clientFraming === 'chunked') plane.toClient.octets(LAST_CHUNK)
-    connection.write(plane.toClient)
+    this.connection.write(plane.toClient)
+  }
+
+  onResponseEnd(): void {
     this.end()
-    connection.finish()
-    plane.giveBack(this)
+    this.connection.finish()
+    this.plane.giveBack(this)
   }
 
   // 4. What can go wrong.
@@ -559,7 +575,6 @@ export class Exchange
   private reply(reply: LocalReply): void {
     const { plane, connection, settings, http10 } = this
     this.status = reply.status
-    plane.toClient.position = 0
     writeLocalReply(plane.toClient, reply, {
       settings,
       http10,

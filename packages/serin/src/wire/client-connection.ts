@@ -18,7 +18,9 @@ export interface ResponseHandler {
   /** A head, final or interim (1xx). `head` is valid only during the call. `framing` is a length, CHUNKED or UNTIL_CLOSE. */
   onResponse(head: Head, framing: number): void
   onResponseBody(buffer: Buffer, start: number, end: number): void
-  /** The response is complete; whether the connection is kept has been decided. */
+  /** The last octet of the response has been handed over: send it all. */
+  onResponseComplete(): void
+  /** The connection has been kept or closed: what comes next may use it. */
   onResponseEnd(): void
   /** All that this read brought has been handed over. */
   onResponseReadDone(): void
@@ -34,6 +36,8 @@ export interface ClientContext {
   readonly limits: Limits
   readonly wheel: TimerWheel
   readonly responseHead: Head
+  /** An exception while a connection was worked on: the connection is closed, the others serve on. */
+  onBug(error: unknown): void
 }
 
 /** Who holds the connection when nobody uses it. */
@@ -124,6 +128,15 @@ export class ClientConnection implements LinkOwner {
 
   onOctets(buffer: Buffer, length: number): void {
     this.context.wheel.touch()
+    try {
+      this.consume(buffer, length)
+    } catch (error) {
+      this.context.onBug(error)
+      this.fail(FAULTS.internal)
+    }
+  }
+
+  private consume(buffer: Buffer, length: number): void {
     if (this.state === 'tunnel') this.handler!.onUpstreamTunnelOctets(buffer, length)
     // Octets on an idle connection are no answer to anything (RFC 9112 §9.2).
     else if (this.state !== 'busy') this.destroy()
@@ -218,16 +231,18 @@ export class ClientConnection implements LinkOwner {
   private complete(clean: boolean): void {
     const { handler } = this
     const reuse = clean && this.reusable && this.requestWritten && this.link.waitingBytes === 0
+    handler?.onResponseComplete()
     if (reuse && this.requests < this.context.limits.requestsPerUpstreamConnectionMax) {
       this.handler = null
       this.state = 'idle'
+      // Back-pressure may have stopped it; an idle connection is always watched.
+      this.link.resume()
       // First back to the pool, then the news: the next request may come out of it.
       this.keeper.onReusable(this)
     } else {
       this.handler = null
       this.destroy()
     }
-    handler?.onResponseReadDone()
     handler?.onResponseEnd()
   }
 

@@ -48,6 +48,7 @@ export type FaultName =
   | 'noRoute'
   | 'noHealthyUpstream'
   | 'noCluster'
+  | 'endpointGone'
   | 'connectFailed'
   | 'connectTimeout'
   | 'upstreamClosed'
@@ -90,6 +91,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   noRoute: fault('no-route', 'gateway', 404, 'NR', ''),
   noHealthyUpstream: fault('no-healthy-upstream', 'upstream', 503, 'UH', 'no healthy upstream'),
   noCluster: fault('no-cluster', 'gateway', 503, 'NC', 'no healthy upstream'),
+  endpointGone: fault('endpoint-gone', 'upstream', 503, 'UH', 'no healthy upstream'),
   connectFailed: fault('upstream-connect-failed', 'upstream', 503, 'UF', `${UPSTREAM_RESET}remote connection failure`),
   connectTimeout: fault('upstream-connect-timeout', 'upstream', 503, 'UF', `${UPSTREAM_RESET}connection timeout`),
   upstreamClosed: fault('upstream-closed', 'upstream', 503, 'UC', `${UPSTREAM_RESET}connection termination`),

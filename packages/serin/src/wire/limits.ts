@@ -50,6 +50,8 @@ export interface Limits {
   /** After our FIN the client's octets are read away for so long, so that it sees the answer and no RST (RFC 9112 §9.6). */
   readonly lingerMs: number
   readonly lingerBytesMax: number
+  /** The rest of a request body that is read away so that the connection can be kept, after an answer that did not need it. */
+  readonly drainBytesMax: number
   /** What `Retry-After` says when we are overloaded, in seconds. */
   readonly retryAfterSeconds: number
 }
@@ -82,6 +84,7 @@ export const DEFAULT_LIMITS: Limits = {
   upstreamIdleMs: 60_000,
   tunnelIdleMs: 300_000,
   lingerMs: 1000,
-  lingerBytesMax: 256 * 1024,
+  lingerBytesMax: 16 * 1024 * 1024,
+  drainBytesMax: 256 * 1024,
   retryAfterSeconds: 1,
 }

@@ -40,6 +40,8 @@ export interface ServerContext {
   readonly head: Head
   handlerFor(connection: ServerConnection): RequestHandler
   onConnectionClosed(connection: ServerConnection): void
+  /** An exception while a connection was worked on: the connection is closed, the others serve on. */
+  onBug(error: unknown): void
 }
 
 type State =
@@ -79,9 +81,11 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private drainedBytes = 0
   private bodyMark = 0
   private stopping = false
+  private writeMark = 0
 
   constructor(link: Link, context: Context) {
     this.link = link
+    link.owner = this
     this.context = context
   }
 
@@ -95,8 +99,9 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   /** True if nothing speaks against another request after this answer; to be known before the answer's head is written. */
   get keepsAlive(): boolean {
     const { limits } = this.context
-    if (!this.persistent || this.stopping || this.halfClosed || this.requests >= limits.requestsPerConnectionMax)
-      return false
+    if (!this.persistent || this.stopping || this.requests >= limits.requestsPerConnectionMax) return false
+    // A half-closed client gets the answers to what it had sent before.
+    if (this.halfClosed && this.pending.length === 0) return false
     return this.body.ended || this.canDrain()
   }
 
@@ -138,7 +143,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
 
   write(out: OutBuffer): void {
     this.link.write(out)
-    if (this.link.waitingBytes > 0) this.context.wheel.set(this.writeTimer, this.context.limits.writeStallMs)
+    if (this.link.waitingBytes > 0) this.watchWriting()
   }
 
   /** The answer is complete. */
@@ -206,6 +211,15 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
 
   onOctets(buffer: Buffer, length: number): void {
     this.context.wheel.touch()
+    try {
+      this.consume(buffer, length)
+    } catch (error) {
+      this.context.onBug(error)
+      this.clientGone(FAULTS.internal)
+    }
+  }
+
+  private consume(buffer: Buffer, length: number): void {
     if (this.state === 'tunnel') this.handler!.onTunnelOctets(buffer, length)
     else if (this.state === 'lingering') this.discard(length)
     else if (this.pending.length === 0) this.work(buffer, 0, length, false)
@@ -253,7 +267,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   onTimer(timer: Timer): void {
-    if (timer === this.writeTimer) this.clientGone(FAULTS.clientStalled)
+    if (timer === this.writeTimer) this.checkWriting()
     else if (this.state === 'head') this.refuse(FAULTS.headTimeout)
     else if (this.state === 'exchange') this.checkBodyRate()
     else this.destroy()
@@ -416,7 +430,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   /** Only a body that is on its way and small: else closing is cheaper. */
   private canDrain(): boolean {
     const { remaining } = this.body
-    return this.bodyWanted && (remaining === CHUNKED || remaining <= this.context.limits.lingerBytesMax)
+    return this.bodyWanted && (remaining === CHUNKED || remaining <= this.context.limits.drainBytesMax)
   }
 
   private startDraining(): void {
@@ -428,10 +442,10 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   private discard(bytes: number): void {
+    const { lingerBytesMax, drainBytesMax } = this.context.limits
     this.drainedBytes += bytes
-    if (this.drainedBytes <= this.context.limits.lingerBytesMax) return
-    if (this.state === 'lingering') this.destroy()
-    else this.close()
+    if (this.state === 'lingering' && this.drainedBytes > lingerBytesMax) this.destroy()
+    else if (this.state === 'draining' && this.drainedBytes > drainBytesMax) this.close()
   }
 
   private checkBodyRate(): void {
@@ -443,6 +457,21 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
       this.bodyMark = this.body.bytes
       wheel.set(this.timer, limits.bodyGraceMs)
     } else this.bodyFault(FAULTS.bodyTimeout)
+  }
+
+  private watchWriting(): void {
+    if (this.writeTimer.due !== 0) return
+    this.writeMark = this.link.waitingBytes
+    this.context.wheel.set(this.writeTimer, this.context.limits.writeStallMs)
+  }
+
+  /** A client that takes octets, however slowly, is not stalled. */
+  private checkWriting(): void {
+    const waiting = this.link.waitingBytes
+    if (waiting === 0) return
+    if (waiting < this.writeMark) this.watchWriting()
+    else if (this.handler) this.clientGone(FAULTS.clientStalled)
+    else this.destroy()
   }
 
   private clientGone(fault: Fault): void {

@@ -15,6 +15,8 @@ export interface TcpHandle {
   onread: (this: TcpHandle) => void
   onconnection: ((this: TcpHandle, status: number, client: TcpHandle) => void) | undefined
   readonly fd: number
+  /** Octets that the kernel has not taken yet. */
+  readonly writeQueueSize: number
   listen(backlog: number): number
   connect(request: ConnectRequest, address: string, port: number): number
   connect6(request: ConnectRequest, address: string, port: number): number
@@ -41,7 +43,6 @@ export interface SocketName {
 
 interface WriteRequest {
   oncomplete: (this: WriteRequest, status: number, handle: TcpHandle) => void
-  bytes: number
   /** Keeps the memory alive until libuv has read it. */
   octets: Uint8Array
 }
@@ -84,20 +85,24 @@ const UV_EOF = -4095
 let spareWrite = new WriteWrap()
 
 export class TcpLink implements Link {
-  owner: LinkOwner
-  waitingBytes = 0
+  /** Set before it is read from. */
+  owner!: LinkOwner
   reading = false
+  private writes = 0
   private readonly handle: TcpHandle
   private address: string | null = null
   private state: 'open' | 'write-failed' | 'ended' | 'closed' = 'open'
   private sawEnd = false
 
-  constructor(handle: TcpHandle, owner: LinkOwner) {
+  constructor(handle: TcpHandle) {
     this.handle = handle
-    this.owner = owner
     handle.link = this
     handle.onread = onRead
     handle.useUserBuffer(READ_BUFFER)
+  }
+
+  get waitingBytes(): number {
+    return this.writes === 0 ? 0 : this.handle.writeQueueSize
   }
 
   get peerAddress(): string {
@@ -131,9 +136,8 @@ export class TcpLink implements Link {
     if (streamBaseState[kLastWriteWasAsync] === 0) return false
     spareWrite = new WriteWrap()
     request.oncomplete = onWritten
-    request.bytes = octets.length
     request.octets = octets
-    this.waitingBytes += octets.length
+    this.writes++
     return true
   }
 
@@ -145,11 +149,11 @@ export class TcpLink implements Link {
   }
 
   /** Called by libuv. */
-  written(bytes: number, status: number): void {
-    this.waitingBytes -= bytes
+  written(status: number): void {
+    this.writes--
     if (this.state === 'closed') return
     if (status !== 0) this.writeFailed(status)
-    else if (this.waitingBytes === 0) this.owner.onDrained()
+    else if (this.writes === 0) this.owner.onDrained()
   }
 
   resume(): void {
@@ -219,7 +223,7 @@ function onRead(this: TcpHandle): void {
 }
 
 function onWritten(this: WriteRequest, status: number, handle: TcpHandle): void {
-  handle.link?.written(this.bytes, status)
+  handle.link?.written(status)
 }
 
 function closedBy(link: TcpLink, code: string): void {
@@ -248,7 +252,8 @@ export function connectTcp(
   connected: (link: TcpLink, error: number) => void,
 ): TcpLink | string {
   const handle = new TCP(constants.SOCKET)
-  const link = new TcpLink(handle, owner)
+  const link = new TcpLink(handle)
+  link.owner = owner
   const request = new TCPConnectWrap()
   request.oncomplete = (status) => {
     if (!link.isClosed) connected(link, status)
