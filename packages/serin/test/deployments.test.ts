@@ -98,7 +98,8 @@ function bounds(expect: Readonly<Record<string, unknown>>, observed: Observation
   if (Number(seen['max_sum_of_rs_spec']) > Number(limits['max_total']))
     found.push(`more than ${String(limits['max_total'])} replicas`)
   const fewest = seen['min_ready_after_first_full']
-  if (fewest !== null && Number(fewest) < Number(limits['min_available'])) found.push(`only ${JSON.stringify(fewest)} ready`)
+  if (fewest !== null && Number(fewest) < Number(limits['min_available']))
+    found.push(`only ${JSON.stringify(fewest)} ready`)
   return found
 }
 

@@ -23,18 +23,18 @@ function isNothing(value: unknown): boolean {
   return Object.keys(value).length === 0
 }
 
-/** FNV-1a of 32 bits over UTF-8, written with safe characters. */
+/** `hash32`, written with safe characters. */
 export function safeHash(text: string): string {
+  return safeText(String(hash32(text)))
+}
+
+/** FNV-1a of 32 bits over UTF-8. */
+export function hash32(text: string): number {
   let hash = 0x811c9dc5
   for (const octet of Buffer.from(text)) hash = Math.imul(hash ^ octet, 0x01000193)
-  return safeText(String(hash >>> 0))
+  return hash >>> 0
 }
 
 function safeText(text: string): string {
   return Array.from(text, (character) => SAFE_CHARACTERS[character.charCodeAt(0) % SAFE_CHARACTERS.length]).join('')
-}
-
-/** Five characters as the API appends them to a generateName. */
-export function randomSuffix(random: () => number = Math.random): string {
-  return Array.from({ length: 5 }, () => SAFE_CHARACTERS[Math.floor(random() * SAFE_CHARACTERS.length)]).join('')
 }

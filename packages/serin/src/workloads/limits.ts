@@ -81,3 +81,12 @@ export const USAGE_SAMPLE_MS = 5_000
 export const PROCESSES_MS_MAX = 200
 /** Pods that stop within this time share one search for what they left running. */
 export const SWEEP_MS = 10
+
+/** A Service's address that could not be opened is tried again after this time. */
+export const LISTEN_RETRY_MS = 5_000
+/** A Service's connection: how long one endpoint may take, how many are tried, how many connections one address has. */
+export const FORWARD_CONNECT_MS_MAX = 2_000
+export const FORWARD_TRIES_MAX = 3
+export const FORWARD_CONNECTIONS_MAX = 10_000
+/** Clients that one Service with affinity remembers. */
+export const AFFINITY_CLIENTS_MAX = 10_000

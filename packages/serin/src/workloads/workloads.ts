@@ -13,6 +13,8 @@ import { nodeNameOfHost, startKubelet, type Kubelet } from './pods/kubelet.ts'
 import { PortAllocator } from './pods/ports.ts'
 import { messageOf, openRoom, type Log, type Room } from './room.ts'
 import { createProcessRuntime } from './runtimes/process.ts'
+import { AddressRange } from './services/addresses.ts'
+import { startServiceController } from './services/controller.ts'
 
 /**
  * The door of the workloads room: the controllers (Deployment, ReplicaSet, EndpointSlice, garbage, namespaces) and the
@@ -27,7 +29,7 @@ export interface WorkloadsOptions {
   readonly imagesFile: string
   /** `none` leaves pods to whoever plays the kubelet through the API. Default `auto`: containers for images that podman or docker has, else processes. */
   readonly runtime?: RuntimeChoice
-  /** Addresses for Services of type LoadBalancer, as `127.98.0.0/16`; `none` leaves them pending. Default loopback. */
+  /** Addresses for Services of type LoadBalancer, as `127.112.0.0/16` (the default) or `10.0.0.5-10.0.0.9`; `none` leaves them pending. */
   readonly loadBalancerRange?: string
   /** Default: to nowhere. */
   readonly log?: Log
@@ -35,6 +37,9 @@ export interface WorkloadsOptions {
 
 /** All pods of this machine share this address; each has its own ports. */
 const LOOPBACK = '127.0.0.1'
+
+/** Of load balancers, when nothing is said: beside the cluster IPs in 127.96.0.0/12. */
+const BALANCER_RANGE = '127.112.0.0/16'
 
 export type RuntimeChoice = 'auto' | 'process' | 'container' | 'none'
 
@@ -56,6 +61,11 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
     startEndpointController(room),
     startGarbageCollector(room),
     startNamespaceController(room),
+    startServiceController(room, {
+      nodeAddress: LOOPBACK,
+      balancers: balancerRange(options.loadBalancerRange),
+      listens: options.runtime !== 'none',
+    }),
   ]
   const gate = createEndpointGate(room)
   await room.synced
@@ -69,6 +79,15 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
       room.stop()
     },
   }
+}
+
+/** Throws for a text that is no range. */
+function balancerRange(text: string = BALANCER_RANGE): AddressRange | undefined {
+  if (text === 'none') return undefined
+  const range = AddressRange.parse(text)
+  if (range === undefined)
+    throw new Error(`${JSON.stringify(text)} is no range of addresses: 127.112.0.0/16, or 127.0.0.10-127.0.0.20`)
+  return range
 }
 
 async function startKubeletFor(

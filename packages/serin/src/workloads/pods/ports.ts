@@ -9,7 +9,8 @@ import { UNDECLARED, type PortMap } from '../endpoints/addresses.ts'
  * connection can sit on a port between the moment it was found free and the moment the pod's program listens on it.
  */
 const FIRST_PORT = 20_000
-const FALLBACK_LAST_PORT = 32_767
+/** From here on there are node ports of Services. */
+const LAST_PORT = 29_999
 
 export class PortAllocator {
   private readonly taken = new Set<number>()
@@ -78,8 +79,8 @@ function isFree(port: number): Promise<boolean> {
 function lastPortBelowEphemeral(): number {
   try {
     const [first] = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').split(/\s+/).map(Number)
-    return first !== undefined && first > FIRST_PORT + 1_000 ? first - 1 : FALLBACK_LAST_PORT
+    return first !== undefined && first > FIRST_PORT + 1_000 ? Math.min(first - 1, LAST_PORT) : LAST_PORT
   } catch {
-    return FALLBACK_LAST_PORT
+    return LAST_PORT
   }
 }

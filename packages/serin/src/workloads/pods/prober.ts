@@ -46,9 +46,11 @@ export class Prober {
   constructor(options: ProberOptions) {
     this.options = options
     this.state = { ...UNKNOWN, verdict: options.initial }
-    // An eager prober asks from the first moment on; only what is ill after a whole period counts.
-    const first = options.eager && options.initial === undefined ? (options.probe.periodSeconds ?? 10) * 1000 : 0
-    this.dueAt = Math.max(Date.now(), this.firstAt() + first)
+    // An eager prober asks from the first moment on; only what is ill after a whole period counts. Another waits for that period, too:
+    // a program that has just started is not dead.
+    const { initialDelaySeconds = 0, periodSeconds = 10 } = options.probe
+    const grace = options.eager || initialDelaySeconds === 0 ? periodSeconds * 1000 : 0
+    this.dueAt = Math.max(Date.now(), this.firstAt() + grace)
     this.plan()
   }
 

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync, statSync, writeFileSync } from 'node:fs'
 import { constants, setPriority } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,6 +12,7 @@ import {
   type ContainerRecord,
   type ContainerSpec,
   type Exit,
+  type Mount,
   type RunningContainer,
   type Runtime,
   type Consumption,
@@ -40,6 +41,8 @@ interface ExecPlace {
   readonly environment: Readonly<Record<string, string>>
   readonly user?: { readonly uid: number; readonly gid?: number }
   readonly memoryBytes?: number
+  /** The program has a mount namespace of its own. */
+  readonly isMounted: boolean
 }
 
 /** `directory`: `DATA/pods`, which tells the programs of one serin from those of another on the same machine. */
@@ -89,6 +92,7 @@ async function start(spec: ContainerSpec, mark: string): Promise<RunningContaine
   const place: ExecPlace = {
     directory: launch.directory,
     environment,
+    isMounted: spec.mounts.length > 0,
     ...(spec.user === undefined ? {} : { user: spec.user }),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
   }
@@ -103,8 +107,35 @@ function mounted({ mounts }: ContainerSpec, file: string, args: readonly string[
     const bind = `mount --bind ${quoted(source)} ${quoted(target)}`
     return readOnly ? `${bind} && mount -o remount,bind,ro ${quoted(target)}` : bind
   })
-  const options = ['--mount', '--propagation', 'private', '--', 'sh', '-c', `${script.join(' && ')} && exec "$@"`, 'sh']
+  for (const mount of mounts) makeMountPoint(mount)
+  // Who is not root is root in a user namespace of the program's own, and nowhere else.
+  const user = process.getuid?.() === 0 ? [] : ['--map-root-user']
+  const options = [
+    ...user,
+    '--mount',
+    '--propagation',
+    'private',
+    '--',
+    'sh',
+    '-c',
+    `${script.join(' && ')} && exec "$@"`,
+    'sh',
+  ]
   return ['unshare', [...options, file, ...args]]
+}
+
+/** A mount needs something to lie on: an empty directory, or file, is made where there is nothing. */
+function makeMountPoint({ source, target }: Mount): void {
+  if (existsSync(target)) return
+  try {
+    if (statSync(source).isDirectory()) mkdirSync(target, { recursive: true })
+    else {
+      mkdirSync(dirname(target), { recursive: true })
+      writeFileSync(target, '')
+    }
+  } catch (error) {
+    throw new StartError('CreateContainerError', `cannot make mountPath ${target}: ${(error as Error).message}`, error)
+  }
 }
 
 function quoted(text: string): string {
@@ -241,7 +272,7 @@ class ProcessContainer implements RunningContainer {
   }
 
   exec(options: Omit<ExecOptions, 'container'>): Promise<ExecSession> {
-    return execBeside(this.record.spec, options)
+    return execBeside(this.record, options)
   }
 
   usage(): Promise<Consumption | undefined> {
@@ -269,14 +300,33 @@ class ProcessContainer implements RunningContainer {
   }
 }
 
+/** In the mount namespace of a program, which has its own root: the directory has to be found again. */
+function within(pid: number, directory: string, command: readonly string[]): readonly string[] {
+  const user = process.getuid?.() === 0 ? [] : ['--user', '--preserve-credentials']
+  return [
+    'nsenter',
+    ...user,
+    '--mount',
+    '--target',
+    String(pid),
+    '--',
+    'sh',
+    '-c',
+    `cd ${quoted(directory)} && exec "$@"`,
+    'sh',
+    ...command,
+  ]
+}
+
 /** A command with the program's environment, user and directory. A terminal comes from script(1). */
 async function execBeside(
-  place: ExecPlace,
+  { pid: target, spec: place }: ProcessRecord,
   { command, stdin, tty }: Omit<ExecOptions, 'container'>,
 ): Promise<ExecSession> {
   const [file = '', ...args] = command
   const line = command.map(quoted).join(' ')
-  const [program, programArgs] = tty ? ['script', ['-qefc', line, '/dev/null']] : [file, args]
+  const beside: readonly string[] = tty ? ['script', '-qefc', line, '/dev/null'] : [file, ...args]
+  const [program = '', ...programArgs] = place.isMounted ? within(target, place.directory, beside) : beside
   const child = spawn(program, programArgs, {
     cwd: place.directory,
     env: { TERM: 'xterm', ...place.environment },
