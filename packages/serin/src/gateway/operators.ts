@@ -15,7 +15,7 @@ const OPERATORS: Readonly<Record<string, Reader>> = {
   HOSTNAME: () => process.env['HOSTNAME'] ?? null,
   PROTOCOL: (entry) => entry.protocol,
   REQ: (entry, head, argument) => requestValue(entry, head, argument ?? ''),
-  RESP: (_entry, head, argument) => headerValue(head, argument ?? ''),
+  RESP: (_entry, head, argument) => (head.status === 0 ? null : headerValue(head, argument ?? '')),
   RESPONSE_CODE: (entry) => (entry.status > 0 ? String(entry.status) : null),
   RESPONSE_FLAGS: (entry) => flagText(entry.flags),
   START_TIME: (entry) => new Date(entry.startMs).toISOString(),

@@ -6,8 +6,10 @@ import type { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
 import { forwardedFor } from './client-address.ts'
-import { type CompiledForward, rewritePath } from './compiled-destination.ts'
+import type { CompiledForward } from './compiled-destination.ts'
 import { applyChanges, isRemoved, type OperatorValues } from './header-changes.ts'
+import { expectsBody } from './methods.ts'
+import { rewritePath } from './path-rewrite.ts'
 import { writeRequestId } from './request-id.ts'
 import type { Target } from './request-target.ts'
 
@@ -38,6 +40,7 @@ export interface RequestHeadFacts extends OperatorValues {
   readonly peerAddress: string
   readonly externalAddress: string
   readonly proto: string
+  readonly method: string
   /** Length, CHUNKED, or 0 for none. */
   readonly framing: number
   /** Upgrade token to offer upstream, or ''. */
@@ -146,12 +149,12 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
     out.copy(head.buffer, head.valueStart(index), head.valueEnd(index))
   } else writeRequestId(out)
   out.crlf()
-  if (forward.forward.timeoutMs > 0) {
+  if (forward.forward.timeoutMs > 0 && !settings.suppressEnvoyHeaders) {
     out.octets(EXPECTED_TIMEOUT)
     out.decimal(forward.forward.timeoutMs)
     out.crlf()
   }
-  if (forward.rewrite.kind !== 'none') {
+  if (forward.rewrite.kind !== 'none' && !settings.suppressEnvoyHeaders) {
     out.octets(ORIGINAL_PATH)
     out.latin1(target.path)
     out.copy(head.buffer, target.queryStart, target.end)
@@ -163,10 +166,10 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   out.octets(VIA)
 }
 
-function writeFraming(out: OutBuffer, { framing, head, upgrade }: RequestHeadFacts): void {
+function writeFraming(out: OutBuffer, { framing, head, upgrade, method }: RequestHeadFacts): void {
   if (framing === CHUNKED) out.octets(TRANSFER_ENCODING)
   // A length of 0 that was stated is stated again: an upstream may ask for one (411).
-  else if (framing > 0 || head.contentLengthCount > 0) {
+  else if (framing > 0 || head.contentLengthCount > 0 || expectsBody(method)) {
     out.octets(CONTENT_LENGTH)
     out.decimal(framing)
     out.crlf()
