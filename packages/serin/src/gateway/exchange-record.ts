@@ -1,9 +1,10 @@
 /** What is remembered of a request for its counts and its line in the access log. Refilled for every request. */
-import type { AccessEntry } from '../metrics/access-entry.ts'
+import type { AccessEntry, HeaderName } from '../metrics/access-entry.ts'
 import { nameHash } from '../wire/field-names.ts'
 import { Head, parseRequestHead } from '../wire/head.ts'
 import { DEFAULT_LIMITS } from '../wire/limits.ts'
 import { octetsOf } from '../wire/octets.ts'
+import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { CompiledDestination } from './compiled-destination.ts'
 
 const NOTHING = Buffer.alloc(0)
@@ -90,6 +91,11 @@ export class ExchangeRecord implements AccessEntry {
     if (!this.readSentHead()) return undefined
     const octets = octetsOf(name)
     return ownHead.joined(octets, nameHash(octets)) ?? undefined
+  }
+
+  writeRequestHeader(name: HeaderName, out: OutBuffer): boolean {
+    if (!this.readSentHead()) return false
+    return ownHead.writeJoined(name.octets, name.hash, out)
   }
 
   responseHeader(name: string): string | undefined {

@@ -7,6 +7,7 @@
 import { FAULTS, type Fault } from './fault.ts'
 import { aliasOf, FIELD, fieldOf } from './field-names.ts'
 import type { Limits } from './limits.ts'
+import type { OutBuffer } from './out-buffer.ts'
 import { CR, equals, HTAB, isDigit, isTarget, isToken, isValue, latin1, LF, LOWER, octetsOf, SP } from './octets.ts'
 
 /** Returned by the parsers when more octets are needed. */
@@ -135,6 +136,19 @@ export class Head {
       text = text === null ? this.value(index) : `${text},${this.value(index)}`
     }
     return text
+  }
+
+  /** As `joined`, appended; false if there is none. */
+  writeJoined(lower: Uint8Array, hash: number, out: OutBuffer): boolean {
+    let found = false
+    for (let index = 0; index < this.fieldCount; index++) {
+      if (this.hash(index) !== hash || !this.nameIs(index, lower)) continue
+      out.reserve(this.valueEnd(index) - this.valueStart(index) + 1)
+      if (found) out.octet(0x2c)
+      out.copy(this.buffer, this.valueStart(index), this.valueEnd(index))
+      found = true
+    }
+    return found
   }
 
   nameIs(index: number, lower: Uint8Array): boolean {
