@@ -7,6 +7,8 @@ export interface HeaderName {
   readonly octets: Uint8Array
   /** `nameHash` of the octets. */
   readonly hash: number
+  /** One of FIELD (wire/field-names.ts). */
+  readonly field: number
 }
 
 /** What can be said of one finished request. The exchange is one itself, or fills one that it uses again and again. */

@@ -1,5 +1,5 @@
 /** Envoy's access log formats, compiled once: text with `%OPERATOR(argument):length%` in it, or a JSON object of such texts. */
-import { nameHash } from '../wire/field-names.ts'
+import { fieldOf, nameHash } from '../wire/field-names.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { AccessEntry } from './access-entry.ts'
@@ -248,7 +248,8 @@ function requestPart(name: string): Writer {
   const pseudo = REQUEST_PARTS[name]
   if (pseudo) return { number: false, write: (entry, out) => writeValue(pseudo(entry), out) }
   const octets = octetsOf(name)
-  const prepared = { text: name, octets, hash: nameHash(octets) }
+  const hash = nameHash(octets)
+  const prepared = { text: name, octets, hash, field: fieldOf(octets, 0, octets.length, hash) }
   return { number: false, write: (entry, out) => entry.writeRequestHeader(prepared, out) }
 }
 

@@ -8,7 +8,21 @@ import { FAULTS, type Fault } from './fault.ts'
 import { aliasOf, FIELD, fieldOf } from './field-names.ts'
 import type { Limits } from './limits.ts'
 import type { OutBuffer } from './out-buffer.ts'
-import { CR, equals, HTAB, isDigit, isTarget, isToken, isValue, latin1, LF, LOWER, octetsOf, SP } from './octets.ts'
+import {
+  CR,
+  equals,
+  HTAB,
+  isDigit,
+  isTarget,
+  isToken,
+  isValue,
+  latin1,
+  LF,
+  LOWER,
+  octetsOf,
+  SP,
+  TOKEN_LOWER,
+} from './octets.ts'
 
 /** Returned by the parsers when more octets are needed. */
 export const NEED_MORE = -1
@@ -326,10 +340,10 @@ function parseFields(
     let hash = 0
     let underscore = false
     while (at < end) {
-      const octet = buffer[at]!
-      if (!isToken(octet)) break
+      const octet = TOKEN_LOWER[buffer[at]!]!
+      if (octet === 0) break
       if (octet === 0x5f) underscore = true
-      hash = (Math.imul(hash, 31) + LOWER[octet]!) | 0
+      hash = (Math.imul(hash, 31) + octet) | 0
       at++
     }
     if (at === end) return incomplete(head, start, end, sizeMax, tooLarge)
