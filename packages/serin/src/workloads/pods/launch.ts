@@ -35,7 +35,8 @@ export async function launchContainer(context: KubeletContext, input: LaunchInpu
     container,
     ...configuration,
     services: context.room.servicesIn(pod.metadata.namespace ?? ''),
-    base: { ...baseEnvironment(launch, input), ...fromImage },
+    // An image's PORT is meant for a container of its own: here every pod has another.
+    base: { ...baseEnvironment(launch, input), ...fromImage, ...listenEnvironment(launch, input) },
     podIP: context.podIP,
     hostIP: context.hostIP,
   })
@@ -66,26 +67,25 @@ function configurationOf(
 
 function baseEnvironment(launch: Launch, { pod, container, ports }: LaunchInput): Record<string, string> {
   const hostname = pod.spec.hostname ?? pod.metadata.name
-  const first = container.ports?.[0]?.containerPort
-  if (launch.type === 'container') {
-    return { HOSTNAME: hostname, ...(first === undefined ? {} : { PORT: String(first), HOST: '0.0.0.0' }) }
-  }
+  if (launch.type === 'container') return { HOSTNAME: hostname }
   const inherited = INHERITED.flatMap((name) => {
     const value = process.env[name]
     return value === undefined ? [] : [[name, value] as const]
   })
-  const port = ports[String(first ?? UNDECLARED)] ?? Object.values(ports)[0]
   const named = (container.ports ?? []).flatMap(({ name, containerPort }): (readonly [string, string])[] => {
     const real = ports[String(containerPort)]
     if (name === undefined || real === undefined) return []
     return [[`PORT_${name.toUpperCase().replaceAll('-', '_')}`, String(real)]]
   })
-  return {
-    ...Object.fromEntries([...inherited, ...named]),
-    HOSTNAME: hostname,
-    HOST: '127.0.0.1',
-    ...(port === undefined ? {} : { PORT: String(port) }),
-  }
+  return { ...Object.fromEntries([...inherited, ...named]), HOSTNAME: hostname }
+}
+
+/** Where the program has to listen. */
+function listenEnvironment(launch: Launch, { container, ports }: LaunchInput): Record<string, string> {
+  const first = container.ports?.[0]?.containerPort
+  if (launch.type === 'container') return first === undefined ? {} : { PORT: String(first), HOST: '0.0.0.0' }
+  const port = ports[String(first ?? UNDECLARED)] ?? Object.values(ports)[0]
+  return { HOST: '127.0.0.1', ...(port === undefined ? {} : { PORT: String(port) }) }
 }
 
 /** `$(NAME)` in the container's own command and arguments. */
