@@ -193,10 +193,9 @@ class Supervisor implements Gateway {
   }
 
   async drain({ withinMs }: DrainOptions): Promise<void> {
-    // As long as anybody holds a socket, the kernel accepts on it.
+    await Promise.all(this.children.map((child) => child.drain(withinMs)))
     for (const socket of this.sockets.values()) socket.close()
     this.sockets.clear()
-    await Promise.all(this.children.map((child) => child.drain(withinMs)))
   }
 }
 
