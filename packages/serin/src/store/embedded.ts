@@ -7,11 +7,14 @@
  * fail, and the state is the one before.
  */
 import { isDeepStrictEqual } from 'node:util'
+import { kubernetesAdmission, type Admission, type AdmissionContext } from './admission.ts'
 import type { KubeObject } from '../resources/object.ts'
-import { KINDS, type Kind } from '../resources/kinds.ts'
+import { KINDS, Namespace, type Kind } from '../resources/kinds.ts'
 import { openDatabase, type Database } from './database.ts'
 import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HistoryWindow, KindLog, type StoredEvent } from './history.ts'
 import { pageOf, rewound } from './listing.ts'
+import { afterApply, afterUpdate, type Writer } from './fields/managers.ts'
+import { checkedApply, decodeApplied } from './apply.ts'
 import { applyPatch } from './patch.ts'
 import * as registry from './registry.ts'
 import {
@@ -32,6 +35,8 @@ import { openWatch, type WatchCursor } from './watch.ts'
 export const STORE_BYTES_MAX: number = 1024 * 1024 * 1024
 /** A create with `generateName` tries this often to find a free name. */
 const GENERATE_TRIES_MAX = 8
+/** In every new store. */
+const NAMESPACES = ['default', 'kube-node-lease', 'kube-public', 'kube-system']
 /** The revision of a store without a write. Not 0: that means "any" in a request. */
 const FIRST_REVISION = 1
 
@@ -44,22 +49,8 @@ export interface EmbeddedStoreOptions {
   readonly history?: { readonly events: number; readonly bytes: number }
   /** The directory is a fresh copy made by `backup`: the owner that the copy names is not asked for. */
   readonly restored?: boolean
-  /** Rules of the kinds, run inside the write. */
+  /** Rules of the kinds, run inside the write; default: those of Kubernetes. */
   readonly admission?: Admission
-}
-
-/** Kind-specific rules. They may change the object they are given; they throw StoreError `Invalid` when it is not right. */
-export interface Admission {
-  create(kind: Kind, object: KubeObject, context: AdmissionContext): void
-  update(kind: Kind, object: KubeObject, current: KubeObject, context: AdmissionContext): void
-  /** After an object was removed for good. */
-  removed?(kind: Kind, object: KubeObject, context: AdmissionContext): void
-}
-
-export interface AdmissionContext {
-  readonly options: WriteOptions
-  /** The newest state, with writes that are on their way to the disk. */
-  find(kind: Kind, key: ObjectKey): KubeObject | undefined
 }
 
 export interface EmbeddedStore extends Store {
@@ -107,7 +98,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   readonly #database: Database
   readonly #collections = new Map<string, Collection>()
   readonly #history: HistoryWindow
-  readonly #admission: Admission | undefined
+  readonly #admission: Admission
   readonly #bytesMax: number
   #compacted: number
   #committed = FIRST_REVISION
@@ -129,11 +120,20 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
       })
     }
     this.#bytesMax = bytesMax ?? STORE_BYTES_MAX
-    this.#admission = admission
+    this.#admission = admission ?? kubernetesAdmission()
     this.#history = new HistoryWindow(history ?? { events: HISTORY_EVENTS_MAX, bytes: HISTORY_BYTES_MAX })
     this.#database = openDatabase(directory, restored === true)
     this.#compacted = Math.max(FIRST_REVISION, this.#database.compacted)
     this.#load()
+    if (this.#committed === FIRST_REVISION) this.#bootstrap()
+  }
+
+  /** A new store has the namespaces that every cluster has. */
+  #bootstrap(): void {
+    for (const name of NAMESPACES) {
+      const namespace = { apiVersion: 'v1', kind: 'Namespace', metadata: { name } }
+      this.create(Namespace, namespace).catch(() => {}) // The disk is full: the first write of anybody else says so.
+    }
   }
 
   get revision(): number {
@@ -190,25 +190,18 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     if (input.metadata.name === undefined || input.metadata.name === '') this.#generateName(collection, input)
     const key = keyOf(kind, input.metadata)
     if (this.#find(collection, key) !== undefined) throw registry.alreadyExists(kind, input.metadata.name)
-    const draft = registry.created(kind, input, { now: new Date(), uid: crypto.randomUUID() })
-    this.#admission?.create(kind, draft, this.#context(options))
-    if (options.dryRun === true) return frozen(draft) as T
-    return (await this.#write(collection, key, draft)) as T
+    return (await this.#createNew(collection, key, input, options)) as T
   }
 
   async update<T extends KubeObject>(kind: Kind, object: T, options: WriteOptions = {}): Promise<T> {
-    return (await this.#replace(
-      kind,
-      keyOf(kind, object.metadata),
-      object.metadata.name,
-      () => copy(object),
-      options,
-    )) as T
+    const { name } = object.metadata
+    return (await this.#replace(kind, { key: keyOf(kind, object.metadata), name }, () => copy(object), options)) as T
   }
 
   async patch<T extends KubeObject>(kind: Kind, key: ObjectKey, patch: Patch, options: WriteOptions = {}): Promise<T> {
-    const text = keyOf(kind, key)
-    return (await this.#replace(kind, text, key.name, (current) => applyPatch(kind, current, patch), options)) as T
+    if (patch.type === 'apply') return (await this.#serverSideApply(kind, key, patch, options)) as T
+    const change = (current: KubeObject): KubeObject => copy(applyPatch(kind, current, patch, options))
+    return (await this.#replace(kind, { key: keyOf(kind, key), name: key.name, isPatch: true }, change, options)) as T
   }
 
   async delete<T extends KubeObject>(kind: Kind, key: ObjectKey, options: DeleteOptions = {}): Promise<T> {
@@ -235,22 +228,73 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     await this.#database.close()
   }
 
+  async #createNew(
+    collection: Collection,
+    key: string,
+    input: KubeObject,
+    options: WriteOptions,
+    managed: (object: KubeObject) => KubeObject = (object) =>
+      afterUpdate(collection.kind, undefined, object, writerOf(options)),
+  ): Promise<KubeObject> {
+    const { kind } = collection
+    const context = this.#context(options)
+    const drafted = registry.created(kind, input, { now: new Date(), uid: crypto.randomUUID() })
+    this.#admission.prepare(kind, drafted, undefined, context)
+    const draft = managed(drafted)
+    this.#admission.create(kind, draft, context)
+    if (options.dryRun === true) return frozen(copy(draft))
+    return this.#write(collection, key, draft)
+  }
+
   async #replace(
     kind: Kind,
-    key: string,
-    name: string,
+    { key, name, isPatch = false }: { readonly key: string; readonly name: string; readonly isPatch?: boolean },
     change: (current: KubeObject) => KubeObject,
     options: WriteOptions,
+    managed: (object: KubeObject, current: KubeObject) => KubeObject = (object, current) =>
+      afterUpdate(kind, current, object, writerOf(options)),
   ): Promise<KubeObject> {
     const collection = this.#collection(kind)
+    const context = this.#context(options)
     const current = this.#find(collection, key)
     if (current === undefined) throw registry.notFound(kind, name)
-    const { object, remove } = registry.updated(kind, current.object, change(current.object), options.subresource)
-    this.#admission?.update(kind, object, current.object, this.#context(options))
+    const input = change(current.object)
+    const given = { ...input.metadata }
+    this.#admission.prepare(kind, input, current.object, context)
+    const { object: merged, remove } = registry.updated(kind, current.object, input, {
+      subresource: options.subresource,
+      isPatch,
+    })
+    const object = managed(merged, current.object)
+    this.#admission.update(kind, object, current.object, given, context)
     if (options.dryRun === true) return frozen(copy(object))
     if (remove) return this.#remove(collection, key, current, object)
     if (isDeepStrictEqual(copy(object), current.object)) return this.#settled(collection, key, current.object)
     return this.#write(collection, key, object)
+  }
+
+  /** Server-side apply: makes the object when it is not there. */
+  async #serverSideApply(
+    kind: Kind,
+    objectKey: ObjectKey,
+    patch: Extract<Patch, { type: 'apply' }>,
+    options: WriteOptions,
+  ): Promise<KubeObject> {
+    const collection = this.#collection(kind)
+    const key = keyOf(kind, objectKey)
+    const applied = checkedApply(kind, objectKey, patch.body)
+    const live = this.#find(collection, key)
+    const writer = { ...writerOf(options), force: patch.force === true }
+    const result = decodeApplied(kind, afterApply(kind, live?.object, applied, writer), options)
+    if (live === undefined) return this.#createNew(collection, key, result, options, (object) => object)
+    const name = { key, name: objectKey.name, isPatch: true }
+    return this.#replace(
+      kind,
+      name,
+      () => copy(result),
+      options,
+      (object) => object,
+    )
   }
 
   /** A write that changes nothing is answered when what it found is on disk. */
@@ -315,7 +359,6 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
       this.#gathered.push({ collection, key, event, text, resolve, reject })
       this.#committing ??= this.#commitAll()
     })
-    if (gone) this.#admission?.removed?.(collection.kind, stored, this.#context({}))
     return stored
   }
 
@@ -429,7 +472,16 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   }
 
   #context(options: WriteOptions): AdmissionContext {
-    return { options, find: (kind, key) => this.#find(this.#collection(kind), keyOf(kind, key))?.object }
+    return {
+      options,
+      find: (kind, key) => this.#find(this.#collection(kind), keyOf(kind, key))?.object,
+      all: (kind) => this.#newest(this.#collection(kind)),
+    }
+  }
+
+  *#newest({ objects, pending }: Collection): Generator<KubeObject> {
+    for (const [key, { object }] of objects) if (!pending.has(key)) yield object
+    for (const stored of pending.values()) if (stored !== undefined) yield stored.object
   }
 
   #answer<T>(read: () => T): Promise<T> {
@@ -443,6 +495,13 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   #checkOpen(): void {
     if (this.#closed) throw new StoreError('ServiceUnavailable', 'the store is closed')
   }
+}
+
+/** Who writes when nobody says: the control process itself. */
+const OWN_MANAGER = 'serin'
+
+function writerOf({ fieldManager, subresource }: WriteOptions): Writer {
+  return { manager: fieldManager ?? OWN_MANAGER, subresource, now: registry.timestamp(new Date()) }
 }
 
 /** What nobody needs once an event has left the window: what it replaced, and itself when it says that the object is gone. */

@@ -5,6 +5,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { KubeObject, ObjectMeta } from '../resources/object.ts'
 import type { Kind } from '../resources/kinds.ts'
+import { isCustom } from '../resources/kubernetes/custom.ts'
+import { rulesOf } from '../resources/kubernetes/rules.ts'
 import { StoreError, type DeleteOptions, type StoreErrorReason } from './store.ts'
 
 /** Kubernetes' alphabet of generated names: no vowels, nothing that looks like something else. */
@@ -68,14 +70,20 @@ export function created(kind: Kind, input: KubeObject, { now, uid }: Clock): Kub
   return object
 }
 
+export interface UpdateContext {
+  readonly subresource?: 'status' | 'scale' | undefined
+  /** Made from the current object: another uid in it is a mistake, not a sign of another object. */
+  readonly isPatch?: boolean
+}
+
 /** What is stored when `input` replaces `current`; `remove` when it was the last thing that held a deleted object. */
 export function updated(
   kind: Kind,
   current: KubeObject,
   input: KubeObject,
-  subresource: 'status' | 'scale' | undefined,
+  { subresource, isPatch = false }: UpdateContext,
 ): { readonly object: KubeObject; readonly remove: boolean } {
-  checkVersion(kind, current, input.metadata)
+  checkVersion(kind, current, input.metadata, isPatch)
   const was = current.metadata
   const metadata: ObjectMeta = {
     ...input.metadata,
@@ -101,7 +109,7 @@ export function updated(
   if (was.namespace !== undefined) metadata.namespace = was.namespace
   metadata.resourceVersion = was.resourceVersion ?? ''
   const object = merged(kind, current, { ...input, metadata }, subresource)
-  if (hasGeneration(kind) && !isDeepStrictEqual(wanted(object), wanted(current))) {
+  if (hasGeneration(kind) && hasNewGeneration(kind, object, current)) {
     object.metadata.generation = (was.generation ?? 0) + 1
   }
   return { object, remove: isReleased(kind, object) }
@@ -223,6 +231,12 @@ function hasGeneration(kind: Kind): boolean {
   return !WITHOUT_GENERATION.has(`${kind.group}/${kind.kind}`)
 }
 
+function hasNewGeneration(kind: Kind, object: KubeObject, current: KubeObject): boolean {
+  if (!isDeepStrictEqual(wanted(object), wanted(current))) return true
+  if (rulesOf(kind).generation?.countsAnnotations !== true) return false
+  return !isDeepStrictEqual(object.metadata.annotations ?? {}, current.metadata.annotations ?? {})
+}
+
 /** Everything but metadata and status. */
 function wanted(object: KubeObject): Record<string, unknown> {
   const rest: Record<string, unknown> = { ...object }
@@ -233,21 +247,32 @@ function wanted(object: KubeObject): Record<string, unknown> {
   return rest
 }
 
-function checkVersion(kind: Kind, current: KubeObject, meta: ObjectMeta): void {
+function checkVersion(kind: Kind, current: KubeObject, meta: ObjectMeta, isPatch: boolean): void {
   const { resourceVersion, uid } = meta
-  if (uid !== undefined && uid !== '' && uid !== current.metadata.uid) {
-    throw conflict(
-      kind,
-      meta.name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${current.metadata.uid ?? ''}`,
-    )
-  }
+  if (!isPatch && uid !== undefined && uid !== '' && uid !== current.metadata.uid)
+    throw otherUid(kind, current.metadata, uid)
   if (resourceVersion === undefined || resourceVersion === '' || resourceVersion === current.metadata.resourceVersion)
     return
   throw conflict(
     kind,
     current.metadata.name,
     'the object has been modified; please apply your changes to the latest version and try again',
+  )
+}
+
+function otherUid(kind: Kind, { name, namespace, uid }: ObjectMeta, given: string): StoreError {
+  const resource = kind.group === '' && kind.kind === 'Service' ? 'services/specs' : kind.plural
+  const key = [
+    '/registry',
+    ...(isCustom(kind) ? [kind.group] : []),
+    resource,
+    ...(namespace === undefined ? [] : [namespace]),
+    name,
+  ].join('/')
+  return conflict(
+    kind,
+    name,
+    `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${given}, UID in object meta: ${uid ?? ''}`,
   )
 }
 

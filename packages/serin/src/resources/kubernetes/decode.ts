@@ -7,8 +7,20 @@ import { definition, schemaOf, type Schema } from '../schema.ts'
 import type { Kind } from '../kinds.ts'
 import { GO_STRING_TYPES, PLAIN_ZERO_FIELDS } from './go-types.ts'
 import { isCustom } from './custom.ts'
+import { canonicalQuantity, parseQuantity } from './quantity.ts'
 
-export class DecodeError extends Error {}
+export class DecodeError extends Error {
+  /** For a value of the wrong type: the type that the field has in Go. */
+  readonly goType: string | undefined
+  /** Go's kind of what was there: `string`, `int64`, `slice`… */
+  readonly found: string
+
+  constructor(message: string, goType?: string, found = '') {
+    super(message)
+    this.goType = goType
+    this.found = found
+  }
+}
 
 export interface Decoded {
   readonly value: Record<string, unknown>
@@ -18,7 +30,6 @@ export interface Decoded {
 
 const REFERENCE_PREFIX = '#/components/schemas/'
 const QUANTITY = 'io.k8s.apimachinery.pkg.api.resource.Quantity'
-const QUANTITY_PATTERN = /^[+-]?[0-9.]+(?:[numkMGTPE]|[KMGTPE]i|[eE][-+]?[0-9]+)?$/
 const OBJECT_META = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'
 /** Values nested deeper are not an object of any kind. */
 const DEPTH_MAX = 100
@@ -162,12 +173,8 @@ class Decoder {
   }
 
   #quantity(value: unknown): unknown {
-    if (typeof value === 'number') return String(value)
-    if (typeof value === 'string' && QUANTITY_PATTERN.test(value)) return value
-    if (typeof value === 'string' && value === '')
-      throw new DecodeError(
-        "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
-      )
+    const text = typeof value === 'number' ? String(value) : value
+    if (typeof text === 'string' && parseQuantity(text) !== undefined) return canonicalQuantity(text)
     throw new DecodeError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
   }
 
@@ -198,7 +205,11 @@ class Decoder {
 
   #mismatch(value: unknown, place: Place, goType: string, what: string = jsonType(value)): undefined {
     const where = place.field === '' ? 'Go value' : `Go struct field ${place.type}.${place.field}`
-    this.#first ??= new DecodeError(`json: cannot unmarshal ${what} into ${where} of type ${goType}`)
+    this.#first ??= new DecodeError(
+      `json: cannot unmarshal ${what} into ${where} of type ${goType}`,
+      goType,
+      goKind(value),
+    )
     return undefined
   }
 }
@@ -261,6 +272,14 @@ function jsonType(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'array'
   return typeof value === 'boolean' ? 'bool' : typeof value
+}
+
+/** Go's kind of a JSON value that was decoded without a type. */
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'slice'
+  if (typeof value === 'object') return 'map'
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64'
+  return typeof value === 'boolean' ? 'bool' : 'string'
 }
 
 /** Where Go's strict decoder of RFC 4648 stops; undefined when it does not. */

@@ -18,7 +18,7 @@ const DNS_1035_RULE =
   "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
 
 function tooLong(max: number): string {
-  return `must be no more than ${max} bytes`
+  return `must be no more than ${max} characters`
 }
 
 /** Labels' keys, annotations' keys, finalizers. All that is wrong with it. */
@@ -84,5 +84,33 @@ export function dns1035LabelErrors(name: string): string[] {
   const errors: string[] = []
   if (name.length > LABEL_CHARS_MAX) errors.push(tooLong(LABEL_CHARS_MAX))
   if (!/^[a-z]([-a-z0-9]*[a-z0-9])?$/.test(name)) errors.push(DNS_1035_RULE)
+  return errors
+}
+
+const PORT_NAME_CHARS_MAX = 15
+
+/** IANA service name: names of ports. */
+export function portNameErrors(name: string): string[] {
+  const errors: string[] = []
+  if (name.length > PORT_NAME_CHARS_MAX) errors.push(`must be no more than ${PORT_NAME_CHARS_MAX} characters`)
+  if (!/^[-a-z0-9]+$/.test(name)) errors.push('must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)')
+  if (!/[a-z]/.test(name)) errors.push('must contain at least one letter (a-z)')
+  if (name.includes('--')) errors.push('must not contain consecutive hyphens')
+  if (name.startsWith('-') || name.endsWith('-')) errors.push('must not begin or end with a hyphen')
+  return errors
+}
+
+/** Keys of ConfigMaps and Secrets. */
+export function configKeyErrors(key: string): string[] {
+  const errors: string[] = []
+  if (key.length > SUBDOMAIN_CHARS_MAX) errors.push(`must be no more than ${SUBDOMAIN_CHARS_MAX} characters`)
+  if (!/^[-._a-zA-Z0-9]+$/.test(key)) {
+    errors.push(
+      "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')",
+    )
+  }
+  if (key === '.') errors.push("must not be '.'")
+  if (key === '..') errors.push("must not be '..'")
+  else if (key.startsWith('..')) errors.push("must not start with '..'")
   return errors
 }

@@ -1,0 +1,71 @@
+/** EndpointSlices and Endpoints. Unlike in a cluster, loopback addresses are addresses: here programs listen on them. */
+import { isIP } from 'node:net'
+import { validateMetadata } from './metadata.ts'
+import { invalid, required, unsupported, type FieldProblem } from './problems.ts'
+import type { KindRules } from './kind-rules.ts'
+import type { EndpointSliceObject, SliceEndpoint } from './types.ts'
+import type { KubeObject } from '../object.ts'
+
+const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6']
+const ENDPOINTS_MAX = 1000
+
+export const ENDPOINT_SLICE_RULES: KindRules<EndpointSliceObject> = {
+  defaults(slice) {
+    slice.endpoints ??= null
+    slice.ports ??= null
+    for (const port of slice.ports ?? []) {
+      port.name ??= ''
+      if (port.protocol === undefined || port.protocol === '') port.protocol = 'TCP'
+    }
+  },
+  validate(slice) {
+    const { metadata, addressType = '', endpoints } = slice
+    const problems = validateMetadata(metadata, 'subdomain')
+    if (addressType === '') problems.push(required('addressType'))
+    else if (!ADDRESS_TYPES.includes(addressType)) problems.push(unsupported('addressType', addressType, ADDRESS_TYPES))
+    if ((endpoints ?? []).length > ENDPOINTS_MAX) {
+      problems.push({
+        reason: 'FieldValueTooMany',
+        message: `Too many: ${endpoints?.length}: must have at most ${ENDPOINTS_MAX} items`,
+        field: 'endpoints',
+      })
+    }
+    for (const [index, endpoint] of (endpoints ?? []).entries()) {
+      problems.push(...validateEndpoint(endpoint, addressType, `endpoints[${index}]`))
+    }
+    return problems
+  },
+  validateUpdate: (slice, current) =>
+    slice.addressType === current.addressType ? [] : [invalid('addressType', slice.addressType, 'field is immutable')],
+}
+
+function validateEndpoint({ addresses = [] }: SliceEndpoint, type: string, field: string): FieldProblem[] {
+  if (addresses.length === 0) return [required(`${field}.addresses`, 'must contain at least 1 address')]
+  const version = { IPv4: 4, IPv6: 6 }[type]
+  if (version === undefined) return []
+  return addresses.flatMap((address, index) =>
+    isIP(address) === version
+      ? []
+      : [
+          invalid(
+            `${field}.addresses[${index}]`,
+            address,
+            `must be a valid ${type} address, (e.g. ${version === 4 ? '10.9.8.7' : '2001:db8::ffff'})`,
+          ),
+        ],
+  )
+}
+
+interface EndpointsObject extends KubeObject {
+  subsets?: { ports?: { protocol?: string }[] }[]
+}
+
+export const ENDPOINTS_RULES: KindRules<EndpointsObject> = {
+  defaults({ subsets = [] }) {
+    for (const subset of subsets) {
+      for (const port of subset.ports ?? [])
+        if (port.protocol === undefined || port.protocol === '') port.protocol = 'TCP'
+    }
+  },
+  validate: ({ metadata }) => validateMetadata(metadata, 'subdomain'),
+}

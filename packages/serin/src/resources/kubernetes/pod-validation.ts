@@ -1,0 +1,197 @@
+/** Pods and templates of Pods. Pure. */
+import { validateContainers, validateInitContainers } from './container-validation.ts'
+import { isSame, validateAnnotations, validateLabels, validateMetadata } from './metadata.ts'
+import { dnsLabelErrors, subdomainErrors } from './names.ts'
+import { duplicate, forbidden, invalid, invalids, required, unsupported, type FieldProblem } from './problems.ts'
+import type { Container, PodObject, PodSpec, PodTemplate, Volume } from './types.ts'
+
+const RESTART_POLICIES = ['Always', 'OnFailure', 'Never']
+const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']
+const HOST_PATH_TYPES = [
+  '',
+  'BlockDevice',
+  'CharDevice',
+  'Directory',
+  'DirectoryOrCreate',
+  'File',
+  'FileOrCreate',
+  'Socket',
+]
+/** In the order in which a second source is found. */
+const VOLUME_SOURCES = [
+  'emptyDir',
+  'hostPath',
+  'secret',
+  'downwardAPI',
+  'configMap',
+  'persistentVolumeClaim',
+  'projected',
+  'ephemeral',
+  'csi',
+  'image',
+  'nfs',
+  'iscsi',
+]
+const DEADLINE_SECONDS_MAX = 2_147_483_647
+
+export function validatePod(pod: PodObject): FieldProblem[] {
+  return [
+    ...validateMetadata(pod.metadata, 'subdomain'),
+    ...validatePodSpec(pod.spec, 'spec'),
+    ...validateImageBlanks(pod.spec.containers ?? [], 'spec.containers'),
+  ]
+}
+
+export function validatePodTemplate({ metadata, spec }: PodTemplate, field: string): FieldProblem[] {
+  return [
+    ...validateLabels(metadata?.labels, `${field}.labels`),
+    ...validateAnnotations(metadata?.annotations, `${field}.annotations`),
+    ...validatePodSpec(spec ?? { containers: [] }, `${field}.spec`),
+  ]
+}
+
+export function validatePodSpec(spec: PodSpec, field: string): FieldProblem[] {
+  const { containers = [], initContainers = [], restartPolicy } = spec
+  const volumes = new Set((spec.volumes ?? []).map(({ name }) => name))
+  const problems = [
+    ...validateVolumes(spec.volumes ?? [], `${field}.volumes`),
+    ...validateContainers(containers, `${field}.containers`, volumes),
+    ...validateInitContainers(initContainers, containers, `${field}.initContainers`, volumes),
+  ]
+  if (restartPolicy === undefined || (restartPolicy as string) === '') problems.push(required(`${field}.restartPolicy`))
+  else if (!RESTART_POLICIES.includes(restartPolicy))
+    problems.push(unsupported(`${field}.restartPolicy`, restartPolicy, RESTART_POLICIES))
+  const { dnsPolicy, nodeSelector } = spec as { dnsPolicy?: string; nodeSelector?: Record<string, string> }
+  if (dnsPolicy !== undefined && !DNS_POLICIES.includes(dnsPolicy))
+    problems.push(unsupported(`${field}.dnsPolicy`, dnsPolicy, DNS_POLICIES))
+  problems.push(...validateLabels(nodeSelector, `${field}.nodeSelector`))
+  problems.push(...validateNames(spec, field))
+  const deadline = spec.activeDeadlineSeconds
+  if (deadline !== undefined && (deadline < 1 || deadline > DEADLINE_SECONDS_MAX)) {
+    problems.push(
+      invalid(`${field}.activeDeadlineSeconds`, deadline, `must be between 1 and ${DEADLINE_SECONDS_MAX}, inclusive`),
+    )
+  }
+  return problems
+}
+
+function validateNames(
+  { serviceAccountName = '', nodeName = '', hostname = '', subdomain = '' }: PodSpec,
+  field: string,
+): FieldProblem[] {
+  return [
+    ...(serviceAccountName === ''
+      ? []
+      : invalids(`${field}.serviceAccountName`, serviceAccountName, subdomainErrors(serviceAccountName))),
+    ...(nodeName === '' ? [] : invalids(`${field}.nodeName`, nodeName, subdomainErrors(nodeName))),
+    ...(hostname === '' ? [] : invalids(`${field}.hostname`, hostname, dnsLabelErrors(hostname))),
+    ...(subdomain === '' ? [] : invalids(`${field}.subdomain`, subdomain, dnsLabelErrors(subdomain))),
+  ]
+}
+
+/** Templates take blanks around an image; Pods do not. */
+function validateImageBlanks(containers: readonly Container[], field: string): FieldProblem[] {
+  return containers.flatMap(({ image = '' }, index) =>
+    image !== '' && image !== image.trim()
+      ? [invalid(`${field}[${index}].image`, image, 'must not have leading or trailing whitespace')]
+      : [],
+  )
+}
+
+function validateVolumes(volumes: readonly Volume[], field: string): FieldProblem[] {
+  const names = new Set<string>()
+  return volumes.flatMap((volume, index) => {
+    const at = `${field}[${index}]`
+    const { name } = volume
+    const problems = validateSource(volume, at)
+    if (name === undefined || name === '') problems.push(required(`${at}.name`))
+    else {
+      const errors = dnsLabelErrors(name)
+      problems.push(...invalids(`${at}.name`, name, errors))
+      if (errors.length === 0 && names.has(name)) problems.push(duplicate(`${at}.name`, name))
+      names.add(name)
+    }
+    return problems
+  })
+}
+
+function validateSource(volume: Volume, field: string): FieldProblem[] {
+  const given = volume as unknown as Readonly<Record<string, unknown>>
+  const [first, ...others] = VOLUME_SOURCES.filter((source) => given[source] !== undefined)
+  const more = others.map((source) => forbidden(`${field}.${source}`, 'may not specify more than 1 volume type'))
+  if (first === undefined && Object.keys(given).length < 2) return [required(field, 'must specify a volume type')]
+  switch (first) {
+    case 'hostPath':
+      return [...validateHostPath(volume.hostPath ?? { path: '' }, `${field}.hostPath`), ...more]
+    case 'secret':
+      return [...((volume.secret?.secretName ?? '') === '' ? [required(`${field}.secret.secretName`)] : []), ...more]
+    case 'configMap':
+      return [...((volume.configMap?.name ?? '') === '' ? [required(`${field}.configMap.name`)] : []), ...more]
+    default:
+      return more
+  }
+}
+
+function validateHostPath({ path, type = '' }: { path: string; type?: string }, field: string): FieldProblem[] {
+  const problems: FieldProblem[] = []
+  if (path === undefined || path === '') problems.push(required(`${field}.path`))
+  else if (path.split('/').includes('..')) problems.push(invalid(`${field}.path`, path, "must not contain '..'"))
+  if (!HOST_PATH_TYPES.includes(type)) problems.push(unsupported(`${field}.type`, type, HOST_PATH_TYPES))
+  return problems
+}
+
+const UPDATABLE =
+  'pod updates may not change fields other than `spec.containers[*].image`,`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)'
+
+/** A Pod's spec is fixed, but for its images and a little more. */
+export function validatePodUpdate(pod: PodObject, current: PodObject): FieldProblem[] {
+  const before = fixedPart(current)
+  const after = fixedPart(pod)
+  if (isSame(before, after)) return []
+  return [forbidden('spec', `${UPDATABLE}\n${difference(before, after)}`)]
+}
+
+function fixedPart({ spec }: PodObject): unknown {
+  const { activeDeadlineSeconds, tolerations, terminationGracePeriodSeconds, nodeName, ...rest } = spec as PodSpec & {
+    tolerations?: unknown
+  }
+  void [activeDeadlineSeconds, tolerations, terminationGracePeriodSeconds, nodeName]
+  const withoutImage = ({ image, ...container }: Container): unknown => {
+    void image
+    return container
+  }
+  return {
+    ...rest,
+    containers: (rest.containers ?? []).map(withoutImage),
+    ...(rest.initContainers === undefined ? {} : { initContainers: rest.initContainers.map(withoutImage) }),
+  }
+}
+
+/** The lines of both that differ, with a little around them, as `diff -u` shows one piece. */
+const CONTEXT_LINES = 3
+
+function difference(before: unknown, after: unknown): string {
+  const old = JSON.stringify(before, undefined, 1).split('\n')
+  const now = JSON.stringify(after, undefined, 1).split('\n')
+  let start = 0
+  while (start < Math.min(old.length, now.length) && old[start] === now[start]) start += 1
+  let end = 0
+  while (end < Math.min(old.length, now.length) - start && old.at(-1 - end) === now.at(-1 - end)) end += 1
+  const head = old.slice(Math.max(0, start - CONTEXT_LINES), start).map((line) => ` ${line}`)
+  const removed = old.slice(start, old.length - end).map((line) => `-${line}`)
+  const added = now.slice(start, now.length - end).map((line) => `+${line}`)
+  const tail = old
+    .slice(old.length - end)
+    .slice(0, CONTEXT_LINES)
+    .map((line) => ` ${line}`)
+  const from = Math.max(0, start - CONTEXT_LINES) + 1
+  const header = `@@ -${from},${head.length + removed.length + tail.length} +${from},${head.length + added.length + tail.length} @@`
+  return [header, ...head, ...removed, ...added, ...tail].join('\n')
+}
+
+/** What is odd but taken. */
+export function podSpecWarnings(spec: PodSpec | undefined, field: string): string[] {
+  const grace = spec?.terminationGracePeriodSeconds
+  if (grace === undefined || grace >= 0) return []
+  return [`${field}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
+}
