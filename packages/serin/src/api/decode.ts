@@ -1,5 +1,5 @@
 /** From a request's body to an object, with the refusals and warnings of a Kubernetes API server. Pure. */
-import { parse } from 'yaml'
+import { parseDocument } from 'yaml'
 import { isCustom } from '../resources/kubernetes/custom.ts'
 import { DecodeError, decodeObject } from '../resources/kubernetes/decode.ts'
 import { JsonSyntaxError, scanJson } from '../resources/kubernetes/go-json.ts'
@@ -96,17 +96,13 @@ function parseBody(kind: Kind, text: string, format: BodyFormat): { value: unkno
 
 /** YAML 1.1, as Kubernetes reads it: `y` is true. Throws StoreError `BadRequest`. */
 export function parseYaml(text: string): unknown {
-  try {
-    return parse(text, { version: '1.1', uniqueKeys: false, logLevel: 'silent' }) as unknown
-  } catch (error) {
-    const line = (error as { readonly linePos?: readonly { readonly line: number }[] }).linePos?.[0]?.line ?? 1
-    const message = error instanceof Error ? (error.message.split(' at line')[0] ?? '') : ''
-    const shown = /flow (map|collection|sequence)/i.test(message) ? "did not find expected ',' or '}'" : message
-    throw new StoreError(
-      'BadRequest',
-      `error decoding YAML: error converting YAML to JSON: yaml: line ${line}: ${shown}`,
-    )
-  }
+  const document = parseDocument(text, { version: '1.1', uniqueKeys: false })
+  const [error] = document.errors
+  if (error === undefined) return document.toJS() as unknown
+  const line = error.linePos?.[0]?.line ?? 1
+  const message = error.message.split(' at line')[0] ?? ''
+  const shown = /flow (map|collection|sequence)/i.test(message) ? "did not find expected ',' or '}'" : message
+  throw new StoreError('BadRequest', `error decoding YAML: error converting YAML to JSON: yaml: line ${line}: ${shown}`)
 }
 
 /** The value with a kind and a version: built-in kinds may leave them out. */

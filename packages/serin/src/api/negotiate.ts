@@ -72,7 +72,7 @@ export function encode(value: unknown, { format }: Representation): string {
 
 /** YAML as Kubernetes' writers make it: sorted keys, strings quoted when YAML 1.1 would read them as something else. */
 export function toYaml(value: unknown): string {
-  return stringify(value, {
+  const text = stringify(value, {
     version: '1.1',
     sortMapEntries: true,
     indentSeq: false,
@@ -81,4 +81,6 @@ export function toYaml(value: unknown): string {
     defaultKeyType: 'PLAIN',
     aliasDuplicateObjects: false,
   })
+  // A lone dot (`fieldsV1`) is no number, whatever the library thinks.
+  return text.replaceAll(/^(\s*(?:- )?)"\.":/gm, '$1.:')
 }

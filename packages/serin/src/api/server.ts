@@ -133,7 +133,7 @@ async function serve(exchange: Exchange, warnings: string[]): Promise<void> {
   const route = routeOrBadRequest(path)
   const verb = verbFor(route, request.method ?? 'GET', query)
   authorize(user, attributesOf(route, verb, request.method ?? 'GET', path))
-  if (route.type === 'resource' && query.has('watch') === false && !route.watchPath) verbOf(request.method ?? '', route)
+  if (route.type === 'resource' && verb !== 'watch' && verb !== 'connect') verbOf(request.method ?? '', route)
   const answered = await dispatch(exchange, { route, verb, query, user, path, warnings })
   if (answered === undefined) return
   const representation = route.type === 'resource' ? negotiate(request.headers.accept) : { format: 'json' as const }

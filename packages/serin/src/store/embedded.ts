@@ -348,7 +348,8 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     this.#checkOpen()
     const previous = this.#find(collection, key)
     const revision = this.#head + 1
-    const text = JSON.stringify({ ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } })
+    const metadata = registry.inOrder({ ...object.metadata, resourceVersion: String(revision) })
+    const text = JSON.stringify({ ...object, metadata })
     if (!gone) this.#checkSpace(text.length)
     this.#head = revision
     const stored = frozen(JSON.parse(text) as KubeObject)

@@ -49,11 +49,33 @@ export function generatedName(base: string): string {
   return base.slice(0, GENERATED_BASE_CHARS_MAX) + suffix
 }
 
+/** The order in which Kubernetes writes metadata; error messages show whole objects. */
+const METADATA_ORDER: readonly (keyof ObjectMeta)[] = [
+  'name',
+  'generateName',
+  'namespace',
+  'uid',
+  'resourceVersion',
+  'generation',
+  'creationTimestamp',
+  'deletionTimestamp',
+  'deletionGracePeriodSeconds',
+  'labels',
+  'annotations',
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+]
+
+export function inOrder(metadata: ObjectMeta): ObjectMeta {
+  return pick(metadata, METADATA_ORDER) as ObjectMeta
+}
+
 /** What is stored when `input` is created. The name is already there. */
 export function created(kind: Kind, input: KubeObject, { now, uid }: Clock): KubeObject {
   const meta = input.metadata
   if (meta.resourceVersion !== undefined && meta.resourceVersion !== '' && meta.resourceVersion !== '0') {
-    throw new StoreError('BadRequest', 'resourceVersion should not be set on objects to be created')
+    throw new StoreError('Unknown', 'resourceVersion should not be set on objects to be created')
   }
   const metadata: ObjectMeta = {
     ...meta,
@@ -65,7 +87,7 @@ export function created(kind: Kind, input: KubeObject, { now, uid }: Clock): Kub
   delete metadata.resourceVersion
   delete metadata.deletionTimestamp
   delete metadata.deletionGracePeriodSeconds
-  const object: KubeObject = { ...input, metadata }
+  const object: KubeObject = { ...input, metadata: inOrder(metadata) }
   if (kind.subresources.includes('status')) delete object.status
   return object
 }

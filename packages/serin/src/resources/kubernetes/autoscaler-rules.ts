@@ -39,7 +39,7 @@ export const AUTOSCALER_RULES: KindRules<HorizontalPodAutoscalerObject> = {
     spec.behavior.scaleDown = { ...DOWN, ...spec.behavior.scaleDown }
   },
   validate({ metadata, spec }) {
-    const { minReplicas = 1, maxReplicas = 0, scaleTargetRef } = spec
+    const { minReplicas = 1, maxReplicas = 0, scaleTargetRef } = spec as Partial<typeof spec>
     const problems = validateMetadata(metadata, 'subdomain')
     if (minReplicas < 1) problems.push(invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1'))
     if (maxReplicas < 1) problems.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than 0'))

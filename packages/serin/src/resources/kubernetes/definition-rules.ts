@@ -27,7 +27,7 @@ export const DEFINITION_RULES: KindRules<DefinitionObject> = {
     definition.spec ??= { group: '', scope: '', names: { kind: '', plural: '' }, versions: [] }
   },
   prepareCreate(definition) {
-    const { names, versions = [] } = definition.spec ?? {}
+    const { names, versions = [] } = definition.spec as Partial<DefinitionObject['spec']>
     const at = new Date().toISOString().replace(/\.\d+Z$/, 'Z')
     const condition = (type: string, reason: string, message: string): unknown => ({
       type,
@@ -52,7 +52,7 @@ export const DEFINITION_RULES: KindRules<DefinitionObject> = {
   },
   validate({ metadata, spec }) {
     const problems = validateMetadata(metadata, 'subdomain')
-    const { group = '', names } = spec ?? {}
+    const { group = '', names } = spec as Partial<DefinitionObject['spec']>
     const expected = `${names?.plural}.${group}`
     if (metadata.name !== expected)
       problems.push(invalid('metadata.name', metadata.name, `must be spec.names.plural+"."+spec.group`))

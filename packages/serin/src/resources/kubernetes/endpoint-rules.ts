@@ -19,7 +19,8 @@ export const ENDPOINT_SLICE_RULES: KindRules<EndpointSliceObject> = {
     }
   },
   validate(slice) {
-    const { metadata, addressType = '', endpoints } = slice
+    const { metadata, endpoints } = slice
+    const addressType = (slice as Partial<EndpointSliceObject>).addressType ?? ''
     const problems = validateMetadata(metadata, 'subdomain')
     if (addressType === '') problems.push(required('addressType'))
     else if (!ADDRESS_TYPES.includes(addressType)) problems.push(unsupported('addressType', addressType, ADDRESS_TYPES))
@@ -39,7 +40,7 @@ export const ENDPOINT_SLICE_RULES: KindRules<EndpointSliceObject> = {
     slice.addressType === current.addressType ? [] : [invalid('addressType', slice.addressType, 'field is immutable')],
 }
 
-function validateEndpoint({ addresses = [] }: SliceEndpoint, type: string, field: string): FieldProblem[] {
+function validateEndpoint({ addresses = [] }: Partial<SliceEndpoint>, type: string, field: string): FieldProblem[] {
   if (addresses.length === 0) return [required(`${field}.addresses`, 'must contain at least 1 address')]
   const version = { IPv4: 4, IPv6: 6 }[type]
   if (version === undefined) return []

@@ -27,7 +27,7 @@ export function nameErrors(name: string, rule: NameRule): string[] {
 
 export function validateMetadata(meta: ObjectMeta, rule: NameRule): FieldProblem[] {
   const problems: FieldProblem[] = []
-  const { generateName = '', name = '' } = meta
+  const { generateName = '', name = '' } = meta as Partial<ObjectMeta>
   if (generateName !== '') {
     // A name follows: a dash at the end is not the end.
     const masked =

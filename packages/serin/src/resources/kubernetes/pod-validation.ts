@@ -51,7 +51,7 @@ export function validatePodTemplate({ metadata, spec }: PodTemplate, field: stri
 }
 
 export function validatePodSpec(spec: PodSpec, field: string): FieldProblem[] {
-  const { containers = [], initContainers = [], restartPolicy } = spec
+  const { containers = [], initContainers = [], restartPolicy } = spec as Partial<PodSpec>
   const volumes = new Set((spec.volumes ?? []).map(({ name }) => name))
   const problems = [
     ...validateVolumes(spec.volumes ?? [], `${field}.volumes`),
@@ -120,7 +120,7 @@ function validateSource(volume: Volume, field: string): FieldProblem[] {
   const [first, ...others] = VOLUME_SOURCES.filter((source) => given[source] !== undefined)
   const more = others.map((source) => forbidden(`${field}.${source}`, 'may not specify more than 1 volume type'))
   if (first === undefined && Object.keys(given).length < 2) return [required(field, 'must specify a volume type')]
-  switch (first) {
+  switch (first ?? '') {
     case 'hostPath':
       return [...validateHostPath(volume.hostPath ?? { path: '' }, `${field}.hostPath`), ...more]
     case 'secret':

@@ -191,7 +191,7 @@ function decodeEntries(metadata: ObjectMeta | undefined): Entry[] | undefined {
   return entries.map((entry) => ({
     manager: String(entry['manager']),
     operation: entry['operation'] === 'Apply' ? 'Apply' : 'Update',
-    apiVersion: String(entry['apiVersion'] ?? ''),
+    apiVersion: typeof entry['apiVersion'] === 'string' ? entry['apiVersion'] : '',
     subresource: typeof entry['subresource'] === 'string' ? entry['subresource'] : '',
     time: typeof entry['time'] === 'string' ? entry['time'] : '',
     set: fromFieldsV1(entry['fieldsV1']),

@@ -72,7 +72,7 @@ function lazily(schema: Schema): () => Type {
 
 function listType(schema: Schema): Type {
   const items = schema.items ?? {}
-  switch (schema['x-kubernetes-list-type']) {
+  switch (schema['x-kubernetes-list-type'] ?? 'atomic') {
     case 'map': {
       const keys = schema['x-kubernetes-list-map-keys'] ?? []
       const properties = resolved(items).properties ?? {}
