@@ -87,7 +87,6 @@ export class PlanEdit implements DestinationNeeds {
     this.needs = needs
     this.routes = new Map(before.routes)
     this.clusters = new Map(before.clusters)
-    needs.registry.beginPlan()
   }
 
   /** First: Routes refer to Clusters. */
@@ -124,7 +123,6 @@ export class PlanEdit implements DestinationNeeds {
     for (const state of this.goneClusters) if (this.clusters.get(state.cluster.name) !== state) state.retire()
     const hosts = this.editedHosts(delta.virtualHosts)
     const listeners = this.editedListeners(delta.listeners, hosts)
-    this.touchMeters(listeners)
     return {
       revision: delta.revision,
       settings: delta.settings ?? this.before.settings,
@@ -192,17 +190,17 @@ export class PlanEdit implements DestinationNeeds {
       meter: this.needs.registry.listener(listener.name, listener.statsPrefix),
     }
   }
+}
 
-  /** Meters of what did not change belong to the new Plan too. */
-  private touchMeters(listeners: ReadonlyMap<string, ListenerPlan>): void {
-    const { registry } = this.needs
-    for (const { route } of this.routes.values()) {
-      for (const { mapping, version } of route.split.destinations) registry.destination(mapping, version)
-    }
-    for (const state of this.clusters.values()) registry.cluster(state.cluster.statName)
-    for (const { listener } of listeners.values()) registry.listener(listener.name, listener.statsPrefix)
-    registry.endPlan(Date.now())
+/** Meters that no Route, Cluster or Listener of the Plan asks for begin to age. A walk over the whole Plan: now and then, not per change. */
+export function sweepMeters(plan: Plan, registry: Registry): void {
+  registry.beginPlan()
+  for (const { route } of plan.routes.values()) {
+    for (const { mapping, version } of route.split.destinations) registry.destination(mapping, version)
   }
+  for (const state of plan.clusters.values()) registry.cluster(state.cluster.statName)
+  for (const { listener } of plan.listeners.values()) registry.listener(listener.name, listener.statsPrefix)
+  registry.endPlan(Date.now())
 }
 
 function hostTable(served: readonly HostPlan[]): HostTable {

@@ -6,12 +6,14 @@ import { listenTcp, type TcpHandle } from '../wire/tcp.ts'
 import { DataPlane, type ListenerState } from './data-plane.ts'
 import { Exchange } from './exchange.ts'
 import type { FromWorker, ToWorker } from './messages.ts'
-import { PlanEdit } from './plan.ts'
+import { PlanEdit, sweepMeters } from './plan.ts'
 
 /** Connections that wait to be accepted, per Listener (the kernel's somaxconn caps it). */
 const BACKLOG = 4096
 /** How often a worker tells what it counted, unasked: what it had counted at most so long ago survives its death. */
 const SAMPLE_MS = 1000
+/** How often meters that nobody uses any more are looked for. */
+const SWEEP_MS = 60_000
 
 export class Worker {
   dataPlane: DataPlane | null = null
@@ -23,6 +25,7 @@ export class Worker {
   private edit: PlanEdit | null = null
   private accessLogTo: string | number | null = null
   private sampling: NodeJS.Timeout | undefined
+  private sweeping: NodeJS.Timeout | undefined
 
   constructor(send: (message: FromWorker) => void) {
     this.send = send
@@ -77,6 +80,7 @@ export class Worker {
       this.tell(-1)
     }
     clearInterval(this.sampling)
+    clearInterval(this.sweeping)
     this.send({ kind: 'drained' })
   }
 
@@ -90,6 +94,8 @@ export class Worker {
     this.dataPlane = new DataPlane({ place, limits, newExchange: (plane) => new Exchange(plane) })
     this.sampling = setInterval(() => this.tell(-1), SAMPLE_MS)
     this.sampling.unref()
+    this.sweeping = setInterval(() => this.sweep(), SWEEP_MS)
+    this.sweeping.unref()
     this.send({ kind: 'ready' })
   }
 
@@ -152,6 +158,10 @@ export class Worker {
     this.plane.accessLog = new AccessLog({ to: this.accessLogTo, format: formatOf(accessLog), meter: this.plane.meter })
     // Closing only writes what is pending.
     void before?.close()
+  }
+
+  private sweep(): void {
+    if (this.dataPlane) sweepMeters(this.dataPlane.plan, this.dataPlane.registry)
   }
 
   private tell(id: number): void {
