@@ -37,6 +37,7 @@ export const CASES = [
     title: 'The same with the access log on',
     goal: 'within the same bound',
     setting: { ...WHOLE, log: true },
+    reference: { name: 'without a log', setting: { log: false } },
     loads: [{ name: 'full load', path: PATH, connections: 64 }],
   },
   {
@@ -44,6 +45,7 @@ export const CASES = [
     title: '10,000 routes, requests to the last',
     goal: '≤ 1.1 × its own cost with one route',
     setting: { ...WHOLE, routes: 10_000 },
+    reference: { name: 'one route', setting: { routes: 1 } },
     loads: [{ name: 'full load', path: PATH, connections: 64 }],
   },
   {
@@ -72,6 +74,7 @@ export const CASES = [
     title: 'Two workers on two cores',
     goal: '≥ 1.8 × one worker',
     setting: { ...WHOLE, workers: 2 },
+    reference: { name: 'one worker', setting: { workers: 1 } },
     loads: [{ name: 'full load', path: PATH, connections: 64 }],
   },
   {

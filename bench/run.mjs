@@ -77,35 +77,42 @@ async function runCase(one) {
   return { ...one, tables, text }
 }
 
-async function launchAll({ id, setting }, upstreamPort) {
-  const cores = twoCores ? (setting.workers > 1 ? '0,1' : '0') : undefined
+async function launchAll({ id, setting, reference }, upstreamPort) {
   const wanted = values.peers?.split(',')
   const running = []
   for (const peer of PEERS) {
     if ((wanted && !wanted.includes(peer.name)) || !peer.available(setting)) continue
-    const port = await freePort()
-    const own = join(directory, `${id}-${peer.name.replace(' ', '-')}`)
-    mkdirSync(own)
-    const child = peer.launch({ ...setting, directory: own, port, upstreamPort, cores })
-    try {
-      await listening(port, child)
-      running.push({ peer, child, port })
-    } catch (error) {
-      console.log(`${peer.name} is left out: ${error.message}`)
-      await stop(child)
-    }
+    await launch({ peer, name: peer.name, setting, id, upstreamPort }, running)
+    if (peer !== serin || !reference) continue
+    const own = { ...setting, ...reference.setting }
+    await launch({ peer, name: `serin, ${reference.name}`, setting: own, id, upstreamPort }, running)
   }
   return running
 }
 
+async function launch({ peer, name, setting, id, upstreamPort }, running) {
+  const port = await freePort()
+  const own = join(directory, `${id}-${name.replaceAll(/\W/g, '-')}`)
+  mkdirSync(own)
+  const cores = twoCores ? (setting.workers > 1 ? '0,1' : '0') : undefined
+  const child = peer.launch({ ...setting, directory: own, port, upstreamPort, cores })
+  try {
+    await listening(port, child)
+    running.push({ name, child, port })
+  } catch (error) {
+    console.log(`${name} is left out: ${error.message}`)
+    await stop(child)
+  }
+}
+
 async function runLoad(load, running) {
-  const byPeer = new Map(running.map(({ peer }) => [peer.name, []]))
+  const byPeer = new Map(running.map(({ name }) => [name, []]))
   const rates = load.half ? await halfRates(load, running) : new Map()
   for (const target of running) await measure({ ...target, load, seconds: Math.min(1, seconds), cores: loadCores })
   for (let round = 0; round < rounds; round++) {
     for (const target of running) {
-      const rate = rates.get(target.peer.name)
-      byPeer.get(target.peer.name).push(await measure({ ...target, load, seconds, cores: loadCores, rate }))
+      const rate = rates.get(target.name)
+      byPeer.get(target.name).push(await measure({ ...target, load, seconds, cores: loadCores, rate }))
     }
   }
   const text = table(load.name, byPeer)
@@ -123,7 +130,7 @@ async function halfRates(load, running) {
         (await measure({ ...target, load: { ...load, half: undefined }, seconds, cores: loadCores })).perSecond,
       )
     }
-    rates.set(target.peer.name, median(found) / 2)
+    rates.set(target.name, median(found) / 2)
   }
   return rates
 }

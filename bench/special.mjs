@@ -15,7 +15,7 @@ export async function idleConnections(running) {
     `| ${IDLE_CONNECTIONS.toLocaleString('en')} idle connections | kB each | MB before | MB with them | open |`,
     '|---|---|---|---|---|',
   ]
-  for (const { peer, child, port } of running) {
+  for (const { name, child, port } of running) {
     const pids = tree(child.pid)
     const before = memoryOf(pids)
     const client = spawn(
@@ -31,7 +31,7 @@ export async function idleConnections(running) {
     client.kill('SIGKILL')
     await sleep(SETTLE_MS)
     const each = ((after - before) / 1_024 / Math.max(1, open)).toFixed(1)
-    lines.push(`| ${peer.name} | ${each} | ${mega(before)} | ${mega(after)} | ${open.toLocaleString('en')} |`)
+    lines.push(`| ${name} | ${each} | ${mega(before)} | ${mega(after)} | ${open.toLocaleString('en')} |`)
   }
   return lines.join('\n')
 }

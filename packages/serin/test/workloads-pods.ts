@@ -39,7 +39,7 @@ process.on('SIGTERM', () => {
 `
 
 /** Makes the image \`web\`. */
-export function makeImage(cluster: Cluster): void {
+export function makeImage(cluster: Pick<Cluster, 'directory'>): void {
   const directory = join(cluster.directory, 'image')
   mkdirSync(directory)
   writeFileSync(join(directory, 'server.mjs'), PROGRAM)

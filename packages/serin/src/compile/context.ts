@@ -84,13 +84,14 @@ export class ContextReader {
 
 /** Emissary gives its own routes this precedence. */
 const PROBE_PRECEDENCE = 1_000_000
+const PROBE_TIMEOUT_MS = 10_000
 
 function probeMapping({ name, prefix, service, rewrite }: ProbeRoute): KubeObject {
   return {
     apiVersion: 'getambassador.io/v3alpha1',
     kind: 'Mapping',
     metadata: { name: `internal-${name.replaceAll('_', '-')}`, namespace: 'default' },
-    spec: { hostname: '*', prefix, service, rewrite, precedence: PROBE_PRECEDENCE },
+    spec: { hostname: '*', prefix, service, rewrite, precedence: PROBE_PRECEDENCE, timeout_ms: PROBE_TIMEOUT_MS },
   }
 }
 

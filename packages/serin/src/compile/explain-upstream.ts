@@ -1,5 +1,5 @@
 /** The request as the upstream would get it. */
-import { rewritePath, type PathRewrite } from '../gateway/compiled-destination.ts'
+import { rewritePath, type PathRewrite } from '../gateway/path-rewrite.ts'
 import { compilePattern, compileSubstitution } from '../gateway/pattern.ts'
 import type { Cluster } from '../model/cluster.ts'
 import type { Destination, Forward, HeaderChange, Redirect } from '../model/destination.ts'

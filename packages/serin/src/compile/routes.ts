@@ -105,7 +105,7 @@ function decide(group: Group, good: Group | undefined, diagnostics: Diagnostic[]
   const wasServed = (plan: MappingPlan): boolean => lastGood?.members.some(({ key }) => key === plan.key) ?? false
   const shares = sharesOf(group.members)
   const holds = lastGood !== undefined && (!shares.ok || group.refused.some(({ plan }) => wasServed(plan)))
-  if (!shares.ok) diagnostics.push(...explainWeights(shares, holds))
+  if (!shares.ok) diagnostics.push(...explainWeights(shares, holds, group.members))
   if (!holds)
     return shares.ok
       ? { shown: group, shares: sharesFrom(shares) }
@@ -130,9 +130,16 @@ function sharesFrom({ shares }: { readonly shares: readonly { member: MappingPla
 }
 
 const HELD = 'the last good version of this route keeps serving'
+const WEIGHTLESS = 'the Mappings without a weight take all requests until this is mended'
+const PROPORTIONAL = 'they share the requests in proportion until this is mended'
 
-function explainWeights(shares: Shares<MappingPlan> & { ok: false }, holds: boolean): Diagnostic[] {
-  const notes = [holds ? HELD : 'the Mappings without a weight take all requests until this is mended']
+function explainWeights(
+  shares: Shares<MappingPlan> & { ok: false },
+  holds: boolean,
+  members: readonly MappingPlan[],
+): Diagnostic[] {
+  const rest = members.some(({ weight }) => weight === undefined) ? WEIGHTLESS : PROPORTIONAL
+  const notes = [holds ? HELD : rest]
   return shares.members.map((plan) => {
     const report = new Report(plan.origin)
     const path =

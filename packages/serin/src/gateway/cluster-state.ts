@@ -3,6 +3,7 @@ import type { Cluster, Endpoint } from '../model/cluster.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { CELL } from '../metrics/cells.ts'
 import type { ClientContext } from '../wire/client-connection.ts'
+import { type Balancer, balancerFor } from './balancer.ts'
 import { EndpointState, type EndpointConduct } from './endpoint.ts'
 import { DnsWatch } from './dns.ts'
 
@@ -11,16 +12,29 @@ export class ClusterState {
   meter: Meter
   /** In the order of the Snapshot. */
   endpoints: readonly EndpointState[] = []
-  private readonly conduct: EndpointConduct
+  readonly conduct: EndpointConduct
+  private readonly priority: 'default' | 'high'
+  private balancer: Balancer | null = null
+  /** The same endpoints for requests of high priority: their connections and limits are apart, as in Envoy. */
+  private high: ClusterState | null = null
   private readonly context: ClientContext
   private cursor: number
   private dns: DnsWatch | null = null
 
-  constructor(cluster: Cluster, context: ClientContext, meter: Meter) {
+  constructor(cluster: Cluster, context: ClientContext, meter: Meter, priority: 'default' | 'high' = 'default') {
+    this.priority = priority
     this.cluster = cluster
     this.context = context
     this.meter = meter
-    this.conduct = { connectTimeoutMs: 0, idleTimeoutMs: 0, limits: cluster.limits.default, connections: 0, pending: 0 }
+    this.conduct = {
+      connectTimeoutMs: 0,
+      idleTimeoutMs: 0,
+      limits: cluster.limits.default,
+      connections: 0,
+      pending: 0,
+      requests: 0,
+      retries: 0,
+    }
     // Workers that all begin with the first endpoint would favour it.
     this.cursor = Math.floor(Math.random() * 1024)
     this.update(cluster, meter)
@@ -28,11 +42,13 @@ export class ClusterState {
 
   /** Takes a new version of the same Cluster. Endpoints that stay keep their connections. */
   update(cluster: Cluster, meter: Meter): void {
+    if (this.balancer === null || cluster.balance !== this.cluster.balance) this.balancer = balancerFor(cluster.balance)
     this.cluster = cluster
     this.meter = meter
     this.conduct.connectTimeoutMs = cluster.connectTimeoutMs
     this.conduct.idleTimeoutMs = cluster.idleTimeoutMs ?? this.context.limits.upstreamIdleMs
-    this.conduct.limits = cluster.limits.default
+    this.conduct.limits = cluster.limits[this.priority]
+    this.high?.update(cluster, meter)
     if (cluster.source.kind === 'endpoints') {
       this.dns?.stop()
       this.dns = null
@@ -48,8 +64,26 @@ export class ClusterState {
     return this.dns?.first ?? Promise.resolve()
   }
 
-  /** Round robin. Null: no endpoint. */
+  forPriority(priority: 'default' | 'high'): ClusterState {
+    if (priority === this.priority) return this
+    this.high ??= new ClusterState(this.cluster, this.context, this.meter, 'high')
+    return this.high
+  }
+
+  /** As many requests are under way as there may be. */
+  get isFull(): boolean {
+    return this.conduct.requests >= this.conduct.limits.requestsMax
+  }
+
+  /** The endpoint for a request whose key has this hash; -1: it has none. Null: no endpoint. */
+  pickFor(hash: number): EndpointState | null {
+    if (this.balancer === null || this.endpoints.length === 0) return this.pick()
+    return this.balancer.pick(this.endpoints, hash)
+  }
+
+  /** The next endpoint. Null: none. */
   pick(): EndpointState | null {
+    if (this.balancer !== null && this.endpoints.length > 0) return this.balancer.pick(this.endpoints, -1)
     const count = this.endpoints.length
     if (count === 0) return null
     if (this.cursor >= count) this.cursor %= count
@@ -60,6 +94,7 @@ export class ClusterState {
   retire(): void {
     this.dns?.stop()
     this.dns = null
+    this.high?.retire()
     this.setEndpoints([])
   }
 

@@ -21,6 +21,10 @@ export interface EndpointConduct {
   /** Connections of all endpoints of the cluster. */
   connections: number
   pending: number
+  /** Requests under way. */
+  requests: number
+  /** Of them, retries. */
+  retries: number
 }
 
 /** A connection that is being opened, and for whom. */
@@ -49,6 +53,18 @@ export class EndpointState implements ConnectionKeeper {
     this.endpoint = endpoint
     this.context = context
     this.conduct = conduct
+  }
+
+  /** A request is given to it … */
+  take(): void {
+    this.active++
+    this.conduct.requests++
+  }
+
+  /** … and over. */
+  release(): void {
+    this.active--
+    this.conduct.requests--
   }
 
   /** A pooled connection, begun by nobody yet, or null. */

@@ -1,10 +1,12 @@
 /** What is remembered of a request for its counts and its line in the access log. Refilled for every request. */
-import type { AccessEntry } from '../metrics/access-entry.ts'
-import { nameHash } from '../wire/field-names.ts'
+import type { AccessEntry, HeaderName } from '../metrics/access-entry.ts'
+import { FIELD, nameHash } from '../wire/field-names.ts'
 import { Head, parseRequestHead } from '../wire/head.ts'
 import { DEFAULT_LIMITS } from '../wire/limits.ts'
 import { octetsOf } from '../wire/octets.ts'
+import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { CompiledDestination } from './compiled-destination.ts'
+import { MARK, MARKS_LENGTH, NOT_MARKED } from './request-head.ts'
 
 const NOTHING = Buffer.alloc(0)
 /** Reads our own heads back; what we wrote may be longer than what we take. */
@@ -12,6 +14,12 @@ const OWN_HEAD_LIMITS = { ...DEFAULT_LIMITS, headBytesMax: 2 ** 20, requestLineB
 const ownHead = new Head(OWN_HEAD_LIMITS.fieldsMax)
 /** Whose head `ownHead` holds. */
 let parsedFor: ExchangeRecord | null = null
+
+/** FIELD → MARK. */
+const MARKS: (number | undefined)[] = Array.from({ length: 64 })
+MARKS[FIELD.userAgent] = MARK.userAgent
+MARKS[FIELD.xForwardedFor] = MARK.forwardedFor
+MARKS[FIELD.xRequestId] = MARK.requestId
 
 export class ExchangeRecord implements AccessEntry {
   startMs = 0
@@ -41,6 +49,8 @@ export class ExchangeRecord implements AccessEntry {
   connectionId = 0
   destination: CompiledDestination | null = null
   http10 = false
+  /** Where some values stand in the head as sent: see MARK. */
+  readonly marks: Int32Array = new Int32Array(MARKS_LENGTH)
   /** The head as sent upstream; empty if it never was. */
   protected sentHead: Buffer = NOTHING
   protected sentHeadLength = 0
@@ -92,10 +102,26 @@ export class ExchangeRecord implements AccessEntry {
     return ownHead.joined(octets, nameHash(octets)) ?? undefined
   }
 
+  writeRequestHeader(name: HeaderName, out: OutBuffer): boolean {
+    const which = MARKS[name.field]
+    if (which !== undefined && this.marks[which]! !== NOT_MARKED) return this.writeMarked(which, out)
+    if (!this.readSentHead()) return false
+    return ownHead.writeJoined(name.octets, name.hash, out)
+  }
+
   responseHeader(name: string): string | undefined {
     return name === 'x-envoy-upstream-service-time' && this.upstreamServiceMs >= 0
       ? String(this.upstreamServiceMs)
       : undefined
+  }
+
+  private writeMarked(which: number, out: OutBuffer): boolean {
+    const start = this.marks[which]!
+    if (start === 0 || this.sentHeadLength === 0) return false
+    const end = this.marks[which + 1]!
+    out.reserve(end - start)
+    out.copy(this.sentHead, start, end)
+    return true
   }
 
   private readSentHead(): boolean {

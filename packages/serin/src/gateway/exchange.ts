@@ -9,20 +9,25 @@ import { connectionOptions, OPTION } from '../wire/connection-options.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
 import { FIELD } from '../wire/field-names.ts'
 import { CHUNKED } from '../wire/framing.ts'
-import type { Head } from '../wire/head.ts'
+import { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import type { RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { Timer } from '../wire/timer-wheel.ts'
 import { clientAddress, forwardedProto } from './client-address.ts'
+import type { ClusterState } from './cluster-state.ts'
+import { type CompiledChanges, joinChanges } from './compiled-changes.ts'
 import type { CompiledForward } from './compiled-destination.ts'
+import type { Cors } from './cors.ts'
 import type { ClientOfListener, DataPlane } from './data-plane.ts'
 import type { ConnectionSeeker, EndpointState } from './endpoint.ts'
 import { ExchangeRecord } from './exchange-record.ts'
+import { readHashKey } from './hash-key.ts'
 import { type LocalReply, writeLocalReply } from './local-reply.ts'
 import { isIdempotent, readMethod } from './methods.ts'
 import { operatorValue } from './operators.ts'
 import { findHost, type HostPlan } from './plan.ts'
+import { type CompiledRedirect, redirectLocation } from './redirect.ts'
 import { writeRequestHead, type RequestHeadFacts } from './request-head.ts'
 import { readTarget, type Target } from './request-target.ts'
 import {
@@ -34,6 +39,7 @@ import {
   writeSwitchHead,
 } from './response-head.ts'
 import { findRoute } from './router.ts'
+import type { HashKey } from '../model/destination.ts'
 import type { Settings } from '../model/settings.ts'
 import { chosenUpgrade, switchesTo } from './upgrade.ts'
 
@@ -45,6 +51,8 @@ const HEAD_BYTES_KEPT = 8 * 1024
 const CONTINUE = octetsOf('HTTP/1.1 100 Continue\r\n\r\n')
 const LAST_CHUNK = octetsOf('0\r\n\r\n')
 const ACME_CHALLENGE = '/.well-known/acme-challenge/'
+
+const NO_HEAD = new Head(0)
 
 type State =
   | 'unused'
@@ -92,6 +100,7 @@ export class Exchange
   serviceMs = 0
   describesBody = false
   versionLines: Uint8Array | null = null
+  answerChanges: CompiledChanges | null = null
   privateCache = false
 
   constructor(plane: DataPlane) {
@@ -105,6 +114,10 @@ export class Exchange
 
   get changes(): CompiledForward['responseChanges'] {
     return this.forward.responseChanges
+  }
+
+  get hidesServiceTime(): boolean {
+    return this.forward.hidesServiceTime
   }
 
   operatorValue(operator: string, argument: string | undefined): string | null {
@@ -123,6 +136,7 @@ export class Exchange
     this.requestOut.position = 0
     this.upgrade = ''
     this.maxForwards = -1
+    this.answerChanges = null
     this.startTime = this.plane.wheel.time
     this.startMs = Date.now()
     this.connectionId = client.id
@@ -140,6 +154,8 @@ export class Exchange
     else if (this.target.form === 'asterisk') this.reply({ status: 200, body: '' })
     else if (this.maxForwards === -2) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })
     else this.route(head)
+    // It is another's head now.
+    this.head = NO_HEAD
   }
 
   onRefused(fault: Fault): void {
@@ -202,6 +218,11 @@ export class Exchange
     if (plane.accessLog !== null)
       this.path = target.path + head.buffer.toString('latin1', target.queryStart, target.end)
 
+    const { ipFilter } = plane.plan
+    if (ipFilter !== null && !ipFilter.admits(this.peerAddress, this.externalAddress)) {
+      this.fail(FAULTS.addressRefused)
+      return
+    }
     const hostPlan = findHost(this.client.listener.plan.hosts, host)
     if (hostPlan === null) {
       this.fail(FAULTS.noRoute)
@@ -212,8 +233,6 @@ export class Exchange
       this.reply({ status: 403, body: '' })
       return
     }
-    if (hostPlan.host.insecure !== 'route' && this.refusedAsInsecure(hostPlan, host)) return
-
     const { query, found } = plane
     query.host = host
     query.path = target.path
@@ -229,12 +248,14 @@ export class Exchange
       this.fail(FAULTS.noRoute)
       return
     }
+    if (hostPlan.host.insecure !== 'route' && this.refusedAsInsecure(hostPlan, host)) return
     this.destination = destination
     destination.meter.started()
     const { action } = destination
     if (action.kind === 'forward') this.forwardTo(action, head)
-    else if (action.kind === 'respond') this.reply({ status: action.status, body: action.body })
-    else this.fail(FAULTS.noRoute)
+    else if (action.kind === 'respond')
+      this.reply({ status: action.status, body: action.body, lines: this.ownServiceTime })
+    else this.redirect(action)
   }
 
   private hostForRoutes(port: number): string {
@@ -253,12 +274,27 @@ export class Exchange
     if (secure || this.target.path.startsWith(ACME_CHALLENGE)) return false
     if (host.insecure === 'reject') this.fail(FAULTS.noRoute)
     else {
-      const { target, head } = this
+      const { target } = this
       const name = authority.endsWith(':80') ? authority.slice(0, -3) : authority
-      const location = `https://${name}${target.path}${head.buffer.toString('latin1', target.queryStart, target.end)}`
+      const location = `https://${name}${target.path}${this.queryText}`
       this.reply({ status: 301, body: '', lines: `location: ${location}\r\n` })
     }
     return true
+  }
+
+  /** The gateway's own pages look as if they came from a service behind it, as in Emissary. */
+  private get ownServiceTime(): string {
+    return this.settings.suppressEnvoyHeaders ? '' : 'x-envoy-upstream-service-time: 0\r\n'
+  }
+
+  private redirect(redirect: CompiledRedirect): void {
+    const location = redirectLocation(redirect, this.proto, this.target.path, this.queryText)
+    this.reply({ status: redirect.status, body: '', lines: `location: ${location}\r\n` })
+  }
+
+  /** The query as it came, with its `?`. */
+  private get queryText(): string {
+    return this.head.buffer.toString('latin1', this.target.queryStart, this.target.end)
   }
 
   /** Writes the upstream's head and finds a connection to an endpoint. */
@@ -278,7 +314,13 @@ export class Exchange
       }
       this.upgrade = chosen
     }
-    const endpoint = cluster.pick()
+    if (forward.cors !== null && this.answeredByCors(forward.cors, head)) return
+    if (cluster.isFull) {
+      this.fail(FAULTS.overflow)
+      return
+    }
+    const endpoint =
+      forward.forward.hash === undefined ? cluster.pick() : this.pickByHash(cluster, forward.forward.hash)
     if (endpoint === null) {
       this.fail(FAULTS.noHealthyUpstream)
       return
@@ -293,9 +335,23 @@ export class Exchange
     this.sendTo(endpoint)
   }
 
+  private answeredByCors(cors: Cors, head: Head): boolean {
+    const answer = cors.answer(head, this.method)
+    if (answer === null) return false
+    this.answerChanges = answer.changes
+    if (answer.isPreflight) this.reply({ status: 200, body: '' })
+    return answer.isPreflight
+  }
+
+  private pickByHash(cluster: ClusterState, key: HashKey): EndpointState | null {
+    const { hash, changes } = readHashKey(key, this.head, this.externalAddress)
+    if (changes !== null) this.answerChanges = joinChanges(this.answerChanges, changes)
+    return cluster.pickFor(hash)
+  }
+
   private sendTo(endpoint: EndpointState): void {
     this.endpoint = endpoint
-    endpoint.active++
+    endpoint.take()
     this.upstreamAttempts++
     this.upstreamHost = endpoint.endpoint.id
     const idle = endpoint.takeIdle()
@@ -495,7 +551,7 @@ export class Exchange
     }
     this.forward.cluster!.meter.count(CELL.retries)
     this.endpoint = endpoint
-    endpoint.active++
+    endpoint.take()
     this.upstreamAttempts++
     this.upstreamHost = endpoint.endpoint.id
     this.requestOut.position = 0
@@ -580,6 +636,9 @@ export class Exchange
       http10,
       keepsAlive: connection.keepsAlive,
       toHead: this.method === 'HEAD',
+      changes: this.destination?.action.kind === 'forward' ? this.destination.action.responseChanges : null,
+      answerChanges: this.answerChanges,
+      values: this,
     })
     this.bytesOut = this.method === 'HEAD' ? 0 : reply.body.length
     connection.write(plane.toClient)
@@ -654,7 +713,7 @@ export class Exchange
 
   private releaseEndpoint(): void {
     if (this.endpoint === null) return
-    this.endpoint.active--
+    this.endpoint.release()
     this.endpoint = null
   }
 

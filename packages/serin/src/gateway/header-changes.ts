@@ -2,7 +2,7 @@
 import type { HeaderValuePart } from '../model/destination.ts'
 import type { Head } from '../wire/head.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
-import type { CompiledChanges } from './compiled-destination.ts'
+import type { CompiledChanges } from './compiled-changes.ts'
 
 /** Who knows what an operator stands for. */
 export interface OperatorValues {

@@ -2,7 +2,9 @@
 import type { Settings } from '../model/settings.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
+import type { CompiledChanges } from './compiled-changes.ts'
 import { dateLine } from './date-line.ts'
+import { applyChanges, type OperatorValues } from './header-changes.ts'
 import { statusLine } from './status-lines.ts'
 
 export interface LocalReply {
@@ -26,6 +28,16 @@ export interface ReplyConduct {
   readonly http10: boolean
   /** HEAD: the length is told, the body is not sent. */
   readonly toHead: boolean
+  /** Of the Mapping, where one was found. */
+  readonly changes?: CompiledChanges | null
+  readonly answerChanges?: CompiledChanges | null
+  readonly values?: OperatorValues
+}
+
+function writeChanges(out: OutBuffer, { changes = null, answerChanges = null, values }: ReplyConduct): void {
+  if (!values) return
+  if (changes !== null) applyChanges(out, changes, values)
+  if (answerChanges !== null) applyChanges(out, answerChanges, values)
 }
 
 /** Appends the whole answer. */
@@ -49,6 +61,7 @@ export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: Repl
   out.latin1(settings.serverName)
   out.crlf()
   if (reply.lines !== undefined) out.latin1(reply.lines)
+  writeChanges(out, conduct)
   if (!keepsAlive) out.octets(CONNECTION_CLOSE)
   else if (http10) out.octets(CONNECTION_KEEP_ALIVE)
   out.crlf()

@@ -22,6 +22,8 @@ const IDEMPOTENT: ReadonlySet<string> = new Set([
   'QUERY',
 ])
 
+const BODILESS: ReadonlySet<string> = new Set(['HEAD', 'DELETE', 'TRACE', 'CONNECT'])
+
 /** The method as a string that is shared, or null if it is not known. */
 export function readMethod(buffer: Buffer, start: number, end: number): string | null {
   // The most common by far, without a string.
@@ -29,6 +31,11 @@ export function readMethod(buffer: Buffer, start: number, end: number): string |
     return 'GET'
   const method = latin1(buffer, start, end)
   return KNOWN.has(method) ? method : null
+}
+
+/** Whether a request without a body says so with `Content-Length: 0` (RFC 9110 §8.6). */
+export function expectsBody(method: string): boolean {
+  return method !== 'GET' && !BODILESS.has(method)
 }
 
 export function isIdempotent(method: string): boolean {

@@ -1,11 +1,11 @@
 /** What Envoy's `%OPERATOR%`s stand for in header values. */
-import type { AccessEntry } from '../metrics/access-entry.ts'
 import { flagText } from '../metrics/flags.ts'
 import { nameHash } from '../wire/field-names.ts'
 import type { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
+import type { ExchangeRecord } from './exchange-record.ts'
 
-type Reader = (entry: AccessEntry, head: Head, argument: string | undefined) => string | null
+type Reader = (entry: ExchangeRecord, head: Head, argument: string | undefined) => string | null
 
 const OPERATORS: Readonly<Record<string, Reader>> = {
   DOWNSTREAM_REMOTE_ADDRESS: (entry) => entry.downstreamRemoteAddress ?? null,
@@ -15,7 +15,7 @@ const OPERATORS: Readonly<Record<string, Reader>> = {
   HOSTNAME: () => process.env['HOSTNAME'] ?? null,
   PROTOCOL: (entry) => entry.protocol,
   REQ: (entry, head, argument) => requestValue(entry, head, argument ?? ''),
-  RESP: (_entry, head, argument) => headerValue(head, argument ?? ''),
+  RESP: (_entry, head, argument) => (head.status === 0 ? null : headerValue(head, argument ?? '')),
   RESPONSE_CODE: (entry) => (entry.status > 0 ? String(entry.status) : null),
   RESPONSE_FLAGS: (entry) => flagText(entry.flags),
   START_TIME: (entry) => new Date(entry.startMs).toISOString(),
@@ -24,7 +24,7 @@ const OPERATORS: Readonly<Record<string, Reader>> = {
 }
 
 export function operatorValue(
-  entry: AccessEntry,
+  entry: ExchangeRecord,
   head: Head,
   operator: string,
   argument: string | undefined,
@@ -33,7 +33,7 @@ export function operatorValue(
 }
 
 /** `NAME?OTHER`: the first that is there. While the request's head is written it is read from there, later from what was sent. */
-function requestValue(entry: AccessEntry, head: Head, argument: string): string | null {
+function requestValue(entry: ExchangeRecord, head: Head, argument: string): string | null {
   for (const name of argument.split('?')) {
     const lower = name.toLowerCase()
     const value = lower.startsWith(':')
@@ -44,7 +44,7 @@ function requestValue(entry: AccessEntry, head: Head, argument: string): string 
   return null
 }
 
-function pseudoValue(entry: AccessEntry, name: string): string | null {
+function pseudoValue(entry: ExchangeRecord, name: string): string | null {
   if (name === ':method') return entry.method
   if (name === ':path') return entry.path
   return name === ':authority' ? (entry.authority ?? null) : null

@@ -13,7 +13,9 @@ import type { ClientContext } from '../wire/client-connection.ts'
 import { ClusterState } from './cluster-state.ts'
 import type { DestinationNeeds } from './compiled-destination.ts'
 import { CompiledRoute } from './compiled-route.ts'
+import { PROBE_ROUTE_IDS, probeRoutes } from './probe-routes.ts'
 import { EMPTY_ROUTER, type Router, RouterEdit } from './router.ts'
+import { IpFilter } from './ip-filter.ts'
 import type { WorkerPlace } from './split.ts'
 
 export interface HostPlan {
@@ -38,6 +40,7 @@ export interface HostTable {
 export interface Plan {
   readonly revision: number
   readonly settings: Settings
+  readonly ipFilter: IpFilter | null
   readonly listeners: ReadonlyMap<string, ListenerPlan>
   readonly hosts: ReadonlyMap<string, HostPlan>
   readonly routes: ReadonlyMap<string, CompiledRoute>
@@ -47,6 +50,7 @@ export interface Plan {
 export const EMPTY_PLAN: Plan = {
   revision: 0,
   settings: DEFAULT_SETTINGS,
+  ipFilter: null,
   listeners: new Map(),
   hosts: new Map(),
   routes: new Map(),
@@ -120,17 +124,30 @@ export class PlanEdit implements DestinationNeeds {
   commit(delta: Pick<SnapshotDelta, 'revision' | 'listeners' | 'virtualHosts' | 'settings'>): Plan {
     for (const cluster of this.changedClusters)
       this.clusters.get(cluster.name)?.update(cluster, this.clusterMeter(cluster))
+    this.setProbes(delta)
     for (const state of this.goneClusters) if (this.clusters.get(state.cluster.name) !== state) state.retire()
     const hosts = this.editedHosts(delta.virtualHosts)
     const listeners = this.editedListeners(delta.listeners, hosts)
+    const settings = delta.settings ?? this.before.settings
     return {
       revision: delta.revision,
-      settings: delta.settings ?? this.before.settings,
+      settings,
+      ipFilter: settings.ipFilter ? new IpFilter(settings.ipFilter) : null,
       listeners,
       hosts,
       routes: this.routes,
       clusters: this.clusters,
     }
+  }
+
+  /** The gateway's own pages stand on every Host. */
+  private setProbes({ virtualHosts, settings }: Pick<SnapshotDelta, 'virtualHosts' | 'settings'>): void {
+    if (virtualHosts.set.length === 0 && virtualHosts.removed.length === 0 && !settings) return
+    const names = new Set(this.before.hosts.keys())
+    for (const name of virtualHosts.removed) names.delete(name)
+    for (const host of virtualHosts.set) names.add(host.name)
+    this.removeRoutes(PROBE_ROUTE_IDS)
+    this.setRoutes(probeRoutes((settings ?? this.before.settings).probes, [...names]))
   }
 
   cluster(name: string): ClusterState | null {

@@ -6,8 +6,10 @@ import type { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
 import { forwardedFor } from './client-address.ts'
-import { type CompiledForward, rewritePath } from './compiled-destination.ts'
+import type { CompiledForward } from './compiled-destination.ts'
 import { applyChanges, isRemoved, type OperatorValues } from './header-changes.ts'
+import { expectsBody } from './methods.ts'
+import { rewritePath } from './path-rewrite.ts'
 import { writeRequestId } from './request-id.ts'
 import type { Target } from './request-target.ts'
 
@@ -29,6 +31,14 @@ const MAX_FORWARDS = octetsOf('max-forwards: ')
 const CONNECTION_UPGRADE = octetsOf('connection: Upgrade\r\nupgrade: ')
 const SEPARATOR = octetsOf(': ')
 
+/**
+ * Where the values that every access log asks for stand in a head that was written, so that it need not be parsed for them:
+ * two numbers each, start and end. 0: not there; NOT_MARKED: the head has to be searched.
+ */
+export const MARK = { userAgent: 0, forwardedFor: 2, requestId: 4 } as const
+export const MARKS_LENGTH = 6
+export const NOT_MARKED = -1
+
 /** All that goes into a head besides the client's own fields. */
 export interface RequestHeadFacts extends OperatorValues {
   readonly head: Head
@@ -38,6 +48,7 @@ export interface RequestHeadFacts extends OperatorValues {
   readonly peerAddress: string
   readonly externalAddress: string
   readonly proto: string
+  readonly method: string
   /** Length, CHUNKED, or 0 for none. */
   readonly framing: number
   /** Upgrade token to offer upstream, or ''. */
@@ -45,6 +56,8 @@ export interface RequestHeadFacts extends OperatorValues {
   /** Max-Forwards, one less than it came; -1: as it is. */
   readonly maxForwards: number
   readonly endpointHost: string
+  /** Filled: see MARK. */
+  readonly marks: Int32Array
 }
 
 /** Which of the client's known fields are sent on as they are. */
@@ -73,6 +86,7 @@ for (const field of [
 export function writeRequestHead(out: OutBuffer, facts: RequestHeadFacts): void {
   const { head, target, forward } = facts
   out.position = 0
+  facts.marks.fill(0)
   const path = rewritePath(forward.rewrite, target.path)
   out.reserve(head.end - head.methodStart + path.length + target.path.length * 2 + OWN_LINES_BYTES)
 
@@ -85,8 +99,16 @@ export function writeRequestHead(out: OutBuffer, facts: RequestHeadFacts): void 
   writeClientFields(out, facts)
   writeForwarding(out, facts)
   writeFraming(out, facts)
-  if (forward.requestChanges.add.length > 0) applyChanges(out, forward.requestChanges, facts)
+  if (forward.requestChanges.add.length > 0) {
+    applyChanges(out, forward.requestChanges, facts)
+    facts.marks.fill(NOT_MARKED)
+  }
   out.crlf()
+}
+
+function mark(facts: RequestHeadFacts, which: number, start: number, end: number): void {
+  facts.marks[which] = facts.marks[which] === 0 ? start : NOT_MARKED
+  facts.marks[which + 1] = end
 }
 
 function writeHost(out: OutBuffer, { forward, target, endpointHost }: RequestHeadFacts): void {
@@ -103,7 +125,8 @@ function writeHost(out: OutBuffer, { forward, target, endpointHost }: RequestHea
   out.crlf()
 }
 
-function writeClientFields(out: OutBuffer, { head, forward, settings, maxForwards }: RequestHeadFacts): void {
+function writeClientFields(out: OutBuffer, facts: RequestHeadFacts): void {
+  const { head, forward, settings, maxForwards } = facts
   const { buffer } = head
   const { requestChanges } = forward
   const changing = requestChanges.remove.length > 0 || requestChanges.add.length > 0
@@ -116,7 +139,9 @@ function writeClientFields(out: OutBuffer, { head, forward, settings, maxForward
     if (underscores && buffer.subarray(head.nameStart(index), head.nameEnd(index)).includes(0x5f)) continue
     out.copy(buffer, head.nameStart(index), head.nameEnd(index))
     out.octets(SEPARATOR)
+    const start = out.position
     out.copy(buffer, head.valueStart(index), head.valueEnd(index))
+    if (id === FIELD.userAgent) mark(facts, MARK.userAgent, start, out.position)
     out.crlf()
   }
   if (maxForwards >= 0) {
@@ -129,6 +154,7 @@ function writeClientFields(out: OutBuffer, { head, forward, settings, maxForward
 function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   const { head, target, forward, settings } = facts
   out.octets(FORWARDED_FOR)
+  let start = out.position
   if (head.has(FIELD.xForwardedFor)) {
     const before = forwardedFor(head)
     out.reserve(before.length + OWN_LINES_BYTES)
@@ -136,22 +162,25 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
     if (before !== '' && settings.useRemoteAddress) out.octet(0x2c)
     if (before === '' || settings.useRemoteAddress) out.latin1(facts.peerAddress)
   } else out.latin1(facts.peerAddress)
+  mark(facts, MARK.forwardedFor, start, out.position)
   out.crlf()
   out.octets(FORWARDED_PROTO)
   out.latin1(facts.proto)
   out.crlf()
   out.octets(REQUEST_ID)
+  start = out.position
   if (settings.preserveExternalRequestId && head.has(FIELD.xRequestId)) {
     const index = head.find(FIELD.xRequestId)
     out.copy(head.buffer, head.valueStart(index), head.valueEnd(index))
   } else writeRequestId(out)
+  mark(facts, MARK.requestId, start, out.position)
   out.crlf()
-  if (forward.forward.timeoutMs > 0) {
+  if (forward.forward.timeoutMs > 0 && !settings.suppressEnvoyHeaders) {
     out.octets(EXPECTED_TIMEOUT)
     out.decimal(forward.forward.timeoutMs)
     out.crlf()
   }
-  if (forward.rewrite.kind !== 'none') {
+  if (forward.rewrite.kind !== 'none' && !settings.suppressEnvoyHeaders) {
     out.octets(ORIGINAL_PATH)
     out.latin1(target.path)
     out.copy(head.buffer, target.queryStart, target.end)
@@ -163,10 +192,10 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   out.octets(VIA)
 }
 
-function writeFraming(out: OutBuffer, { framing, head, upgrade }: RequestHeadFacts): void {
+function writeFraming(out: OutBuffer, { framing, head, upgrade, method }: RequestHeadFacts): void {
   if (framing === CHUNKED) out.octets(TRANSFER_ENCODING)
   // A length of 0 that was stated is stated again: an upstream may ask for one (411).
-  else if (framing > 0 || head.contentLengthCount > 0) {
+  else if (framing > 0 || head.contentLengthCount > 0 || expectsBody(method)) {
     out.octets(CONTENT_LENGTH)
     out.decimal(framing)
     out.crlf()

@@ -6,7 +6,7 @@ import { CHUNKED, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
-import type { CompiledChanges } from './compiled-destination.ts'
+import type { CompiledChanges } from './compiled-changes.ts'
 import { dateLine } from './date-line.ts'
 import { applyChanges, isRemoved, type OperatorValues } from './header-changes.ts'
 import { statusLine } from './status-lines.ts'
@@ -31,6 +31,10 @@ export interface ResponseHeadFacts extends OperatorValues {
   readonly head: Head
   readonly settings: Settings
   readonly changes: CompiledChanges
+  /** What the gateway's own features add for this request (CORS, a cookie), or null. */
+  readonly answerChanges: CompiledChanges | null
+  /** A Mapping may remove x-envoy-upstream-service-time. */
+  readonly hidesServiceTime: boolean
   /** What follows in `framing.ts`'s terms; UNTIL_CLOSE becomes chunked where the client can read it. */
   readonly framing: number
   readonly clientFraming: ClientFraming
@@ -67,7 +71,7 @@ for (const field of [
 
 /** Appends the head of a final response. */
 export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): void {
-  const { head, settings, changes } = facts
+  const { head, settings, changes, answerChanges } = facts
   out.reserve(head.end + OWN_LINES_BYTES)
   out.octets(statusLine(head.status))
   connectionOptions(head, head.fieldCount)
@@ -76,7 +80,7 @@ export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): voi
   out.octets(SERVER)
   out.latin1(settings.serverName)
   out.crlf()
-  if (!settings.suppressEnvoyHeaders) {
+  if (!settings.suppressEnvoyHeaders && !facts.hidesServiceTime) {
     out.octets(SERVICE_TIME)
     out.decimal(facts.serviceMs)
     out.crlf()
@@ -85,17 +89,18 @@ export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): voi
   if (facts.privateCache) out.octets(CACHE_PRIVATE)
   writeFraming(out, facts)
   if (changes.add.length > 0) applyChanges(out, changes, facts)
+  if (answerChanges !== null) applyChanges(out, answerChanges, facts)
   out.crlf()
 }
 
-function writeFields(out: OutBuffer, { head, changes, settings, privateCache }: ResponseHeadFacts): void {
+function writeFields(out: OutBuffer, { head, changes, answerChanges, privateCache }: ResponseHeadFacts): void {
   const changing = changes.remove.length > 0 || changes.add.length > 0
   for (let index = 0; index < head.fieldCount; index++) {
     const id = head.id(index)
     if (PASSES[id] === 0) continue
-    if (id === FIELD.xEnvoy && settings.suppressEnvoyHeaders) continue
     if (id === FIELD.cacheControl && privateCache) continue
     if (changing && isRemoved(changes, head, index)) continue
+    if (answerChanges !== null && isRemoved(answerChanges, head, index)) continue
     writeLine(out, head, index)
   }
 }

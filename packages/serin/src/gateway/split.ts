@@ -7,6 +7,7 @@ import { SHARE_WHOLE, type Split, type SplitKey } from '../model/split.ts'
 import type { Head } from '../wire/head.ts'
 import { nameHash } from '../wire/field-names.ts'
 import { octetsOf } from '../wire/octets.ts'
+import { hash32 } from './hash.ts'
 
 /** Golden ratio: spreads the numbers within a version's interval (they matter to the Route a request falls through to). */
 const GOLDEN = 0.618_033_988_749_895
@@ -62,18 +63,7 @@ export class Turns {
 
 /** The bucket of a client: FNV-1a of salt and key, mixed so that near keys lie apart. Stable for ever: clients stay where they are. */
 export function bucketOf(salt: string, key: string): number {
-  let hash = 0x81_1c_9d_c5
-  const text = `${salt}\0${key}`
-  for (let index = 0; index < text.length; index++) {
-    hash ^= text.charCodeAt(index)
-    hash = Math.imul(hash, 0x01_00_01_93)
-  }
-  hash ^= hash >>> 16
-  hash = Math.imul(hash, 0x85_eb_ca_6b)
-  hash ^= hash >>> 13
-  hash = Math.imul(hash, 0xc2_b2_ae_35)
-  hash ^= hash >>> 16
-  return Math.floor(((hash >>> 0) / 2 ** 32) * SHARE_WHOLE)
+  return Math.floor((hash32(`${salt}\0${key}`) / 2 ** 32) * SHARE_WHOLE)
 }
 
 /** Finds the key of a sticky split in a request; null if it has none. */

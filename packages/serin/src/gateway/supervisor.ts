@@ -193,9 +193,10 @@ class Supervisor implements Gateway {
   }
 
   async drain({ withinMs }: DrainOptions): Promise<void> {
-    await Promise.all(this.children.map((child) => child.drain(withinMs)))
+    // As long as anybody holds a socket, the kernel accepts on it.
     for (const socket of this.sockets.values()) socket.close()
     this.sockets.clear()
+    await Promise.all(this.children.map((child) => child.drain(withinMs)))
   }
 }
 

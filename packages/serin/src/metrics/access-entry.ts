@@ -1,3 +1,16 @@
+import type { OutBuffer } from '../wire/out-buffer.ts'
+
+/** A header's name, prepared once for many searches. */
+export interface HeaderName {
+  /** Lower case. */
+  readonly text: string
+  readonly octets: Uint8Array
+  /** `nameHash` of the octets. */
+  readonly hash: number
+  /** One of FIELD (wire/field-names.ts). */
+  readonly field: number
+}
+
 /** What can be said of one finished request. The exchange is one itself, or fills one that it uses again and again. */
 export interface AccessEntry {
   /** Epoch ms of the first octet of the request. */
@@ -40,7 +53,8 @@ export interface AccessEntry {
   readonly connectionId: number
   readonly mapping: string | undefined
   readonly version: string | undefined
-  /** The value of a header as it went upstream or came from there, `name` in lower case. Octets as latin1. */
-  requestHeader(name: string): string | undefined
+  /** Appends the value of a header as it went upstream; false if there is none. */
+  writeRequestHeader(name: HeaderName, out: OutBuffer): boolean
+  /** The value of a header as it came from there, `name` in lower case. Octets as latin1. */
   responseHeader(name: string): string | undefined
 }

@@ -1,10 +1,13 @@
 /** Envoy's access log formats, compiled once: text with `%OPERATOR(argument):length%` in it, or a JSON object of such texts. */
+import { fieldOf, nameHash } from '../wire/field-names.ts'
+import { octetsOf } from '../wire/octets.ts'
+import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { AccessEntry } from './access-entry.ts'
 import { flagText } from './flags.ts'
 import { timeFormatter } from './time-format.ts'
 
-/** Makes one line, with its line end. Its characters are octets (latin1). */
-export type FormatAccess = (entry: AccessEntry) => string
+/** Appends one line, with its line end. Octets go from the wire to the log without a string between. */
+export type FormatAccess = (entry: AccessEntry, out: OutBuffer) => void
 
 /** A line as Emissary writes it. */
 export const DEFAULT_TEXT_FORMAT: string =
@@ -49,70 +52,116 @@ export class AccessFormatError extends Error {
   }
 }
 
-type Value = string | number | undefined
-type Read = (entry: AccessEntry) => Value
-/** Makes the reader of one operator; undefined: the argument is wrong. */
-type Operator = (argument: string | undefined) => Read | undefined
+/** Appends a value; false, and nothing appended, if there is none. */
+type Write = (entry: AccessEntry, out: OutBuffer) => boolean
+/** Makes the writer of one operator; undefined: the argument is wrong. */
+type Operator = (argument: string | undefined) => Writer | undefined
+
+interface Writer {
+  readonly write: Write
+  /** JSON knows the difference. */
+  readonly number: boolean
+}
 
 interface Part {
-  readonly literal: string
-  readonly read: Read | undefined
+  readonly literal: Uint8Array
+  readonly writer: Writer | undefined
   readonly lengthMax: number
 }
+
+/** Enough for any number and any other value that is no header. */
+const VALUE_BYTES = 512
+const DASH = 0x2d
 
 /** A function that writes a line for each request. @throws AccessFormatError */
 export function compileTextFormat(format: string = DEFAULT_TEXT_FORMAT): FormatAccess {
   const parts = parse(format.endsWith('\n') ? format : `${format}\n`)
-  return (entry) => {
-    let line = ''
-    for (const part of parts) line += part.read ? textOf(part.read(entry), part.lengthMax) : part.literal
-    return line
+  return (entry, out) => {
+    for (const part of parts) writeText(part, entry, out)
   }
 }
 
 /** As `compileTextFormat`, with a field for each key. A field of one operator keeps its type: numbers, `null` for none. @throws AccessFormatError */
 export function compileJsonFormat(format: Readonly<Record<string, string>> = DEFAULT_JSON_FORMAT): FormatAccess {
   const fields = Object.entries(format).map(([key, text], index) => ({
-    prefix: `${index === 0 ? '{' : ','}${asciiJson(key)}:`,
+    prefix: octetsOf(`${index === 0 ? '{' : ','}${asciiJson(key)}:`),
     parts: parse(text),
   }))
-  return (entry) => {
-    let line = ''
-    for (const { prefix, parts } of fields) line += prefix + jsonOf(parts, entry)
-    return line === '' ? '{}\n' : `${line}}\n`
+  return (entry, out) => {
+    for (const { prefix, parts } of fields) {
+      append(out, prefix)
+      writeJson(parts, entry, out)
+    }
+    append(out, fields.length === 0 ? EMPTY_LINE : LINE_END)
   }
 }
 
-function jsonOf(parts: readonly Part[], entry: AccessEntry): string {
+const LINE_END = octetsOf('}\n')
+const EMPTY_LINE = octetsOf('{}\n')
+const NULL = octetsOf('null')
+
+function append(out: OutBuffer, octets: Uint8Array): void {
+  out.reserve(octets.length)
+  out.octets(octets)
+}
+
+function writeText(part: Part, entry: AccessEntry, out: OutBuffer): void {
+  out.reserve(VALUE_BYTES + part.literal.length)
+  const start = out.position
+  if (part.writer === undefined) out.octets(part.literal)
+  else if (!part.writer.write(entry, out)) out.octet(DASH)
+  else if (out.position - start > part.lengthMax) out.position = start + part.lengthMax
+}
+
+function writeJson(parts: readonly Part[], entry: AccessEntry, out: OutBuffer): void {
   const [first] = parts
-  if (parts.length === 1 && first?.read) {
-    const value = first.read(entry)
-    if (value === undefined) return 'null'
-    return typeof value === 'number' ? String(value) : asciiJson(value.slice(0, first.lengthMax))
+  out.reserve(VALUE_BYTES)
+  const start = out.position
+  if (parts.length === 1 && first?.writer) {
+    if (!first.writer.number) out.octet(QUOTE)
+    if (!first.writer.write(entry, out)) {
+      out.position = start
+      append(out, NULL)
+      return
+    }
+    if (first.writer.number) return
+    if (out.position - start - 1 > first.lengthMax) out.position = start + 1 + first.lengthMax
+  } else {
+    out.octet(QUOTE)
+    for (const part of parts) writeText(part, entry, out)
   }
-  let text = ''
-  for (const part of parts) text += part.read ? textOf(part.read(entry), part.lengthMax) : part.literal
-  return asciiJson(text)
+  endString(out, start + 1)
 }
 
-function textOf(value: Value, lengthMax: number): string {
-  if (value === undefined) return '-'
-  return typeof value === 'number' ? String(value) : value.length > lengthMax ? value.slice(0, lengthMax) : value
-}
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
 
-/** What JSON has to escape, or we do to stay within ASCII. Runs as machine code, unlike a loop over the characters that is not hot yet. */
-const UNSAFE = /[^\x20\x21\x23-\x5b\x5d-\x7e]/
+/** Ends the JSON string whose octets begin at `start`; what has to be escaped is written again. */
+function endString(out: OutBuffer, start: number): void {
+  const { buffer, position } = out
+  for (let index = start; index < position; index++) {
+    const octet = buffer[index]!
+    if (octet < 0x20 || octet > 0x7e || octet === QUOTE || octet === BACKSLASH) {
+      const text = escaped(buffer.toString('latin1', start, position))
+      out.position = start
+      out.reserve(text.length + 1)
+      out.latin1(text)
+      break
+    }
+  }
+  out.reserve(1)
+  out.octet(QUOTE)
+}
 
 /** JSON of a text whose characters are octets, in plain ASCII. */
 function asciiJson(text: string): string {
-  return UNSAFE.test(text) ? escapedJson(text) : `"${text}"`
+  return `"${escaped(text)}"`
 }
 
-function escapedJson(text: string): string {
-  return JSON.stringify(text).replace(
-    /[\u007f-\uffff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+function escaped(text: string): string {
+  return JSON.stringify(text)
+    .slice(1, -1)
+    .replace(/[\u007f-\uffff]/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 const OPERATOR = /%([A-Z_]+)(?:\(([^)]*)\))?(?::(\d+))?%/y
@@ -127,20 +176,16 @@ function parse(format: string): Part[] {
       literal += '%'
       index += 2
     } else {
-      if (literal !== '') parts.push({ literal: octets(literal), read: undefined, lengthMax: 0 })
+      if (literal !== '') parts.push({ literal: Buffer.from(literal, 'utf8'), writer: undefined, lengthMax: 0 })
       literal = ''
       OPERATOR.lastIndex = index
       parts.push(operatorPart(format, index))
       index = OPERATOR.lastIndex
     }
   }
-  if (literal !== '' || parts.length === 0) parts.push({ literal: octets(literal), read: undefined, lengthMax: 0 })
+  if (literal !== '' || parts.length === 0)
+    parts.push({ literal: Buffer.from(literal, 'utf8'), writer: undefined, lengthMax: 0 })
   return parts
-}
-
-/** Text of a person as the octets of its UTF-8. */
-function octets(text: string): string {
-  return Buffer.from(text, 'utf8').toString('latin1')
 }
 
 function operatorPart(format: string, column: number): Part {
@@ -149,92 +194,128 @@ function operatorPart(format: string, column: number): Part {
   const [, name = '', argument, length] = match
   const operator = OPERATORS[name]
   if (!operator) throw new AccessFormatError(`unknown operator %${name}%`, column)
-  const read = operator(argument)
-  if (!read) throw new AccessFormatError(`%${name}% needs an argument: %${name}(NAME)%`, column)
-  return { literal: '', read, lengthMax: length === undefined ? Infinity : Number(length) }
+  const writer = operator(argument)
+  if (!writer) throw new AccessFormatError(`%${name}% needs an argument: %${name}(NAME)%`, column)
+  return { literal: NOTHING, writer, lengthMax: length === undefined ? Infinity : Number(length) }
 }
 
-const plain =
-  (read: Read): Operator =>
-  () =>
-    read
+const NOTHING = new Uint8Array()
 
+/** A value that is a text. Its characters are octets. */
+const text =
+  (read: (entry: AccessEntry) => string | undefined): Operator =>
+  () => ({
+    number: false,
+    write: (entry, out) => writeValue(read(entry), out),
+  })
+
+/** A value that is a whole number, 0 or more; below 0 there is none. */
+const number =
+  (read: (entry: AccessEntry) => number): Operator =>
+  () => ({
+    number: true,
+    write: (entry, out) => {
+      const value = read(entry)
+      if (!(value >= 0)) return false
+      out.decimal(Math.trunc(value))
+      return true
+    },
+  })
+
+function writeValue(value: string | undefined, out: OutBuffer): boolean {
+  if (value === undefined) return false
+  out.reserve(value.length)
+  out.latin1(value)
+  return true
+}
+
+/** `NAME?OTHER`: the first that is there. */
 const header =
-  (of: (entry: AccessEntry, name: string) => Value): Operator =>
+  (writerOf: (name: string) => Writer): Operator =>
   (argument) => {
     if (argument === undefined || argument === '') return undefined
     const [first = '', second] = argument.toLowerCase().split('?')
-    if (second === undefined) return (entry) => of(entry, first)
-    return (entry) => of(entry, first) ?? of(entry, second)
+    const one = writerOf(first)
+    if (second === undefined) return one
+    const other = writerOf(second)
+    return {
+      number: one.number && other.number,
+      write: (entry, out) => one.write(entry, out) || other.write(entry, out),
+    }
   }
 
-function withoutPort(address: string | undefined): Value {
+function requestPart(name: string): Writer {
+  const pseudo = REQUEST_PARTS[name]
+  if (pseudo) return { number: false, write: (entry, out) => writeValue(pseudo(entry), out) }
+  const octets = octetsOf(name)
+  const hash = nameHash(octets)
+  const prepared = { text: name, octets, hash, field: fieldOf(octets, 0, octets.length, hash) }
+  return { number: false, write: (entry, out) => entry.writeRequestHeader(prepared, out) }
+}
+
+const REQUEST_PARTS: Readonly<Record<string, (entry: AccessEntry) => string | undefined>> = {
+  ':method': (entry) => entry.method,
+  ':path': (entry) => entry.upstreamPath ?? entry.path,
+  ':authority': (entry) => entry.authority,
+  'x-envoy-original-path': (entry) => entry.path,
+}
+
+function responsePart(name: string): Writer {
+  if (name === ':status') return number((entry) => entry.status)(undefined)!
+  if (name === 'x-envoy-upstream-service-time') return number((entry) => entry.upstreamServiceMs)(undefined)!
+  return text((entry) => entry.responseHeader(name))(undefined)!
+}
+
+function withoutPort(address: string | undefined): string | undefined {
   if (address === undefined) return undefined
   const colon = address.lastIndexOf(':')
-  return colon === -1 ? address : address.slice(0, colon).replace(/^\[|\]$/g, '')
+  const bare = colon === -1 || (address.indexOf(':') !== colon && !address.startsWith('['))
+  return bare ? address : address.slice(0, colon).replace(/^\[|\]$/g, '')
 }
 
-function portOf(address: string | undefined): Value {
-  return address === undefined ? undefined : Number(address.slice(address.lastIndexOf(':') + 1))
-}
-
-const happened = (ms: number): Value => (ms < 0 ? undefined : Math.trunc(ms))
-
-function requestPart(entry: AccessEntry, name: string): Value {
-  if (name === ':method') return entry.method
-  if (name === ':path') return entry.upstreamPath ?? entry.path
-  if (name === 'x-envoy-original-path') return entry.path
-  if (name === ':authority') return entry.authority
-  return entry.requestHeader(name)
-}
-
-function responsePart(entry: AccessEntry, name: string): Value {
-  if (name === ':status') return entry.status
-  if (name === 'x-envoy-upstream-service-time') return happened(entry.upstreamServiceMs)
-  return entry.responseHeader(name)
+function portOf(address: string | undefined): number {
+  return address === undefined ? -1 : Number(address.slice(address.lastIndexOf(':') + 1))
 }
 
 /** Envoy's command operators, and MAPPING and VERSION. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: (argument) => {
     const format = timeFormatter(argument)
-    return (entry) => format(entry.startMs)
+    return { number: false, write: (entry, out) => writeValue(format(entry.startMs), out) }
   },
   REQ: header(requestPart),
   RESP: header(responsePart),
-  TRAILER: header(() => undefined),
-  PROTOCOL: plain((entry) => entry.protocol),
-  RESPONSE_CODE: plain((entry) => entry.status),
-  RESPONSE_CODE_DETAILS: plain((entry) => entry.details),
-  RESPONSE_FLAGS: plain((entry) => flagText(entry.flags)),
-  BYTES_RECEIVED: plain((entry) => entry.bytesIn),
-  BYTES_SENT: plain((entry) => entry.bytesOut),
-  DURATION: plain((entry) => happened(entry.durationMs)),
-  REQUEST_DURATION: plain((entry) => happened(entry.requestMs)),
-  RESPONSE_DURATION: plain((entry) => happened(entry.responseMs)),
-  RESPONSE_TX_DURATION: plain((entry) =>
-    entry.responseMs < 0 ? undefined : happened(entry.durationMs - entry.responseMs),
-  ),
-  UPSTREAM_HOST: plain((entry) => entry.upstreamHost),
-  UPSTREAM_CLUSTER: plain((entry) => entry.upstreamCluster),
-  UPSTREAM_LOCAL_ADDRESS: plain((entry) => entry.upstreamLocalAddress),
-  UPSTREAM_TRANSPORT_FAILURE_REASON: plain((entry) => entry.upstreamFailure),
-  UPSTREAM_REQUEST_ATTEMPT_COUNT: plain((entry) => entry.upstreamAttempts),
-  DOWNSTREAM_REMOTE_ADDRESS: plain((entry) => entry.downstreamRemoteAddress),
-  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: plain((entry) => withoutPort(entry.downstreamRemoteAddress)),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: plain((entry) => entry.downstreamDirectAddress),
-  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: plain((entry) => withoutPort(entry.downstreamDirectAddress)),
-  DOWNSTREAM_LOCAL_ADDRESS: plain((entry) => entry.downstreamLocalAddress),
-  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: plain((entry) => withoutPort(entry.downstreamLocalAddress)),
-  DOWNSTREAM_LOCAL_PORT: plain((entry) => portOf(entry.downstreamLocalAddress)),
-  REQUESTED_SERVER_NAME: plain((entry) => entry.requestedServerName),
-  CONNECTION_ID: plain((entry) => entry.connectionId),
-  ROUTE_NAME: plain((entry) => entry.mapping),
-  MAPPING: plain((entry) => entry.mapping),
-  VERSION: plain((entry) => entry.version),
-  HOSTNAME: plain(() => process.env['HOSTNAME']),
+  TRAILER: header(() => text(() => undefined)(undefined)!),
+  PROTOCOL: text((entry) => entry.protocol),
+  RESPONSE_CODE: number((entry) => entry.status),
+  RESPONSE_CODE_DETAILS: text((entry) => entry.details),
+  RESPONSE_FLAGS: text((entry) => flagText(entry.flags)),
+  BYTES_RECEIVED: number((entry) => entry.bytesIn),
+  BYTES_SENT: number((entry) => entry.bytesOut),
+  DURATION: number((entry) => entry.durationMs),
+  REQUEST_DURATION: number((entry) => entry.requestMs),
+  RESPONSE_DURATION: number((entry) => entry.responseMs),
+  RESPONSE_TX_DURATION: number((entry) => (entry.responseMs < 0 ? -1 : entry.durationMs - entry.responseMs)),
+  UPSTREAM_HOST: text((entry) => entry.upstreamHost),
+  UPSTREAM_CLUSTER: text((entry) => entry.upstreamCluster),
+  UPSTREAM_LOCAL_ADDRESS: text((entry) => entry.upstreamLocalAddress),
+  UPSTREAM_TRANSPORT_FAILURE_REASON: text((entry) => entry.upstreamFailure),
+  UPSTREAM_REQUEST_ATTEMPT_COUNT: number((entry) => entry.upstreamAttempts),
+  DOWNSTREAM_REMOTE_ADDRESS: text((entry) => entry.downstreamRemoteAddress),
+  DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: text((entry) => withoutPort(entry.downstreamRemoteAddress)),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: text((entry) => entry.downstreamDirectAddress),
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: text((entry) => withoutPort(entry.downstreamDirectAddress)),
+  DOWNSTREAM_LOCAL_ADDRESS: text((entry) => entry.downstreamLocalAddress),
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: text((entry) => withoutPort(entry.downstreamLocalAddress)),
+  DOWNSTREAM_LOCAL_PORT: number((entry) => portOf(entry.downstreamLocalAddress)),
+  REQUESTED_SERVER_NAME: text((entry) => entry.requestedServerName),
+  CONNECTION_ID: number((entry) => entry.connectionId),
+  ROUTE_NAME: text((entry) => entry.mapping),
+  MAPPING: text((entry) => entry.mapping),
+  VERSION: text((entry) => entry.version),
+  HOSTNAME: text(() => process.env['HOSTNAME']),
   /** What serin has no such thing of; Envoy writes a dash for them too, where nothing was set. */
-  DYNAMIC_METADATA: plain(() => undefined),
-  FILTER_STATE: plain(() => undefined),
-  GRPC_STATUS: plain((entry) => entry.responseHeader('grpc-status')),
+  DYNAMIC_METADATA: text(() => undefined),
+  FILTER_STATE: text(() => undefined),
+  GRPC_STATUS: text((entry) => entry.responseHeader('grpc-status')),
 }

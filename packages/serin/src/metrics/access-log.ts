@@ -7,13 +7,14 @@
  *     await log.close()
  */
 import { closeSync, openSync, write } from 'node:fs'
+import { OutBuffer } from '../wire/out-buffer.ts'
 import type { AccessEntry } from './access-entry.ts'
 import type { FormatAccess } from './access-format.ts'
 import { CELL } from './cells.ts'
 import type { Meter } from './meter.ts'
 
 /** A batch is written when it has this many octets, or is this old. */
-const BATCH_OCTETS = 32_768
+const BATCH_OCTETS = 65_536
 const BATCH_MS_MAX = 200
 /** Octets that wait for a sink that is busy; lines beyond are dropped. */
 const PENDING_OCTETS_MAX = 1_048_576
@@ -33,7 +34,9 @@ export interface AccessLogOptions {
 export class AccessLog {
   readonly #options: AccessLogOptions
   #descriptor: number
-  #pending = ''
+  /** One is filled while the other is written. */
+  #filling: OutBuffer = new OutBuffer(BATCH_OCTETS * 2)
+  #other: OutBuffer = new OutBuffer(BATCH_OCTETS * 2)
   #pendingLines = 0
   #writing: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
@@ -46,14 +49,15 @@ export class AccessLog {
 
   /** Adds the line of a request to the batch. */
   write(entry: AccessEntry): void {
-    if (this.#pending.length >= PENDING_OCTETS_MAX) {
+    const filling = this.#filling
+    if (filling.position >= PENDING_OCTETS_MAX) {
       this.#options.meter.count(CELL.logLinesDropped)
       return
     }
-    this.#pending += this.#options.format(entry)
+    this.#options.format(entry, filling)
     this.#pendingLines++
     if (this.#writing) return
-    if (this.#pending.length >= BATCH_OCTETS) this.#flush()
+    if (filling.position >= BATCH_OCTETS) this.#flush()
     else this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS_MAX).unref()
   }
 
@@ -82,18 +86,22 @@ export class AccessLog {
   #flush(): void {
     clearTimeout(this.#timer)
     this.#timer = undefined
-    const octets = Buffer.from(this.#pending, 'latin1')
+    const full = this.#filling
+    this.#filling = this.#other
+    this.#other = full
+    const octets = full.buffer.subarray(0, full.position)
     const lines = this.#pendingLines
-    this.#pending = ''
     this.#pendingLines = 0
     this.#writing = this.#writeAll(octets, lines).finally(() => {
       this.#writing = undefined
+      full.position = 0
+      if (full.buffer.length > BATCH_OCTETS * 2) full.shrink(BATCH_OCTETS * 2)
       if (this.#pendingLines > 0) this.#timer ??= setTimeout(() => this.#flush(), this.#waitMs()).unref()
     })
   }
 
   #waitMs(): number {
-    return this.#pending.length >= BATCH_OCTETS ? 0 : BATCH_MS_MAX
+    return this.#filling.position >= BATCH_OCTETS ? 0 : BATCH_MS_MAX
   }
 
   async #writeAll(octets: Buffer, lines: number): Promise<void> {

@@ -41,6 +41,7 @@ export type FaultName =
   | 'connectRefused'
   | 'traceRefused'
   | 'upgradeRefused'
+  | 'addressRefused'
   | 'headTimeout'
   | 'bodyTimeout'
   | 'clientClosed'
@@ -83,6 +84,7 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   expectationFailed: fault('expectation-failed', 'client', 417, 'DPE', 'Expectation Failed'),
   connectRefused: fault('connect-refused', 'client', 405, 'DPE', 'Method Not Allowed'),
   traceRefused: fault('trace-refused', 'client', 405, '-', 'Method Not Allowed'),
+  addressRefused: fault('address-refused', 'client', 403, '-', 'RBAC: access denied'),
   upgradeRefused: fault('upgrade-refused', 'client', 403, '-', ''),
   headTimeout: fault('head-timeout', 'client', 408, 'DPE', 'Request Timeout'),
   bodyTimeout: fault('body-timeout', 'client', 408, 'SI', 'Request Timeout'),

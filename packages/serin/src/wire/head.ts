@@ -7,7 +7,22 @@
 import { FAULTS, type Fault } from './fault.ts'
 import { aliasOf, FIELD, fieldOf } from './field-names.ts'
 import type { Limits } from './limits.ts'
-import { CR, equals, HTAB, isDigit, isTarget, isToken, isValue, latin1, LF, LOWER, octetsOf, SP } from './octets.ts'
+import type { OutBuffer } from './out-buffer.ts'
+import {
+  CR,
+  equals,
+  HTAB,
+  isDigit,
+  isTarget,
+  isToken,
+  isValue,
+  latin1,
+  LF,
+  LOWER,
+  octetsOf,
+  SP,
+  TOKEN_LOWER,
+} from './octets.ts'
 
 /** Returned by the parsers when more octets are needed. */
 export const NEED_MORE = -1
@@ -135,6 +150,19 @@ export class Head {
       text = text === null ? this.value(index) : `${text},${this.value(index)}`
     }
     return text
+  }
+
+  /** As `joined`, appended; false if there is none. */
+  writeJoined(lower: Uint8Array, hash: number, out: OutBuffer): boolean {
+    let found = false
+    for (let index = 0; index < this.fieldCount; index++) {
+      if (this.hash(index) !== hash || !this.nameIs(index, lower)) continue
+      out.reserve(this.valueEnd(index) - this.valueStart(index) + 1)
+      if (found) out.octet(0x2c)
+      out.copy(this.buffer, this.valueStart(index), this.valueEnd(index))
+      found = true
+    }
+    return found
   }
 
   nameIs(index: number, lower: Uint8Array): boolean {
@@ -312,10 +340,10 @@ function parseFields(
     let hash = 0
     let underscore = false
     while (at < end) {
-      const octet = buffer[at]!
-      if (!isToken(octet)) break
+      const octet = TOKEN_LOWER[buffer[at]!]!
+      if (octet === 0) break
       if (octet === 0x5f) underscore = true
-      hash = (Math.imul(hash, 31) + LOWER[octet]!) | 0
+      hash = (Math.imul(hash, 31) + octet) | 0
       at++
     }
     if (at === end) return incomplete(head, start, end, sizeMax, tooLarge)

@@ -12,6 +12,9 @@ const CLASS: Uint8Array = new Uint8Array(256)
 /** ASCII lower case, `_` unchanged, all other octets unchanged. */
 export const LOWER: Uint8Array = new Uint8Array(256)
 
+/** A token's octets in lower case, 0 for all others: what the head parser asks of every octet of a name, in one look. */
+export const TOKEN_LOWER: Uint8Array = new Uint8Array(256)
+
 for (let octet = 0; octet < 256; octet++) {
   LOWER[octet] = octet >= 0x41 && octet <= 0x5a ? octet + 32 : octet
   let bits = 0
@@ -26,6 +29,7 @@ for (let octet = 0; octet < 256; octet++) {
   // reg-name and IP-literal (RFC 3986 §3.2.2); brackets and colon are looked at one by one.
   if (alphanumeric || includes("-._~!$&'()*+,;=%", octet)) bits |= HOST
   CLASS[octet] = bits
+  TOKEN_LOWER[octet] = (bits & TOKEN) === 0 ? 0 : LOWER[octet]!
 }
 
 function includes(set: string, octet: number): boolean {

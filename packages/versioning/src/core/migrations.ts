@@ -112,6 +112,7 @@ export interface Step {
   readonly change: Change
   readonly request: Change['request']
   readonly response: Change['response']
+  readonly schema: ChangeSchema
 }
 
 /** The changes between two versions for one subject, oldest first. */
@@ -153,7 +154,7 @@ export function chainFor({ changes, subject, from, to }: ChainInput): Chain {
 }
 
 function stepFor(item: Change, subject: ChangeSubject): Step | undefined {
-  const whole: Step = { change: item, request: item.request, response: item.response }
+  const whole: Step = { change: item, request: item.request, response: item.response, schema: item.schema }
   if (item.on.length === 0) return whole
   if (item.on.some((target) => isAbout(target, subject))) return whole
   if (subject.kind !== 'route') return undefined
@@ -164,6 +165,19 @@ function stepFor(item: Change, subject: ChangeSubject): Step | undefined {
     change: item,
     request: forUse(item.request, uses, 'request'),
     response: forUse(item.response, uses, 'response'),
+    schema: schemaForUse(item.schema, uses),
+  }
+}
+
+/** The older form of a named schema, where a route uses it: alone, or as the items of a list. */
+function schemaForUse({ body, response }: ChangeSchema, uses: readonly SchemaUse[]): ChangeSchema {
+  const useOf = (side: SchemaUse['side']): SchemaUse | undefined => uses.find((use) => use.side === side)
+  const listed = (side: SchemaUse['side'], schema: unknown): unknown =>
+    useOf(side)?.items === true && schema !== true ? { type: 'array', items: schema } : schema
+  const answers = Object.entries(response ?? {}).map(([status, schema]) => [status, listed('response', schema)])
+  return {
+    ...(body === undefined || useOf('request') === undefined ? {} : { body: listed('request', body) }),
+    ...(response === undefined || useOf('response') === undefined ? {} : { response: Object.fromEntries(answers) }),
   }
 }
 
@@ -239,8 +253,8 @@ function fold(functions: readonly Migrate[], start: unknown, context: ChangeCont
 /** The schemas an older client was promised: of each part, what the first change after its version says of it. */
 export function olderSchema(chain: Chain, current: ChangeSchema): ChangeSchema {
   let result = current
-  for (const { change: item } of chain.steps.toReversed()) {
-    const { response, ...parts } = item.schema
+  for (const { schema } of chain.steps.toReversed()) {
+    const { response, ...parts } = schema
     const merged = response === undefined ? {} : { response: { ...result.response, ...response } }
     result = { ...result, ...parts, ...merged }
   }

@@ -29,7 +29,10 @@ export interface ApiOptions {
   readonly latest?: boolean | string
   /** All versions there are, as a list or as a table with their lifecycle. Without it, every version that a route names is one. */
   readonly versions?: VersionsOption
-  /** The version of routes without `version`. It exists even if no route has it. Default 1, or the oldest date where versions are dates. */
+  /**
+   * The version of routes without `version`. It exists even if no route has it. `'neutral'`: they have none; `'error'`: each route has to name one.
+   * Default: the oldest of `versions`; without `versions` 1, or the oldest date where versions are dates.
+   */
   readonly default?: DefaultInput
   /** Routes that end: gone from `version` on. For routes that are not yours to mark; otherwise `{ from, until }` says it. */
   readonly remove?: readonly { readonly method: string; readonly url: string; readonly version: KnownVersion }[]

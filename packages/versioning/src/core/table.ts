@@ -78,7 +78,7 @@ export function compileTable<Payload>(
   }
   const closed = readClosedSet(options.versions, report)
   const fallback = readDefault(options.default, closed, report)
-  const { neutral, offers } = readOffers(declarations, fallback, report)
+  const { neutral, offers } = readOffers(declarations, { fallback, closed, report })
   const versions = knownVersions({ offers, closed, fallback, report })
   const slots = groupBy(applyRemovals(offers, options.removals, versions, report), slotOf)
   for (const slot of slots.values()) checkSlot(slot, versions, report)
@@ -117,7 +117,13 @@ function readDefault(value: unknown, closed: readonly Version[] | undefined, rep
   return { kind: 'version', version: parsed }
 }
 
-function readOffers<Payload>(declarations: readonly Declaration<Payload>[], fallback: Fallback, report: Report) {
+interface OfferInput {
+  readonly fallback: Fallback
+  readonly closed: readonly Version[] | undefined
+  readonly report: Report
+}
+
+function readOffers<Payload>(declarations: readonly Declaration<Payload>[], { fallback, closed, report }: OfferInput) {
   const neutral: Declaration<Payload>[] = []
   const offers: Offer<Payload>[] = []
   const unmarked: Declaration<Payload>[] = []
@@ -131,7 +137,7 @@ function readOffers<Payload>(declarations: readonly Declaration<Payload>[], fall
     else if (selection.kind === 'spans') offers.push(...selection.spans.map((span) => ({ declaration, span })))
     else for (const reason of selection.reasons) report('not-a-version', reason, declaration, declaration.origin)
   }
-  const from = fallback.kind === 'version' ? fallback.version : implicitDefault(offers)
+  const from = fallback.kind === 'version' ? fallback.version : implicitDefault(offers, closed)
   for (const declaration of unmarked) {
     if (fallback.kind === 'neutral') neutral.push(declaration)
     else if (fallback.kind !== 'error') offers.push({ declaration, span: { from, until: undefined, only: false } })
@@ -146,8 +152,10 @@ function readOffers<Payload>(declarations: readonly Declaration<Payload>[], fall
   return { neutral, offers }
 }
 
-/** Version 1, or the oldest date where versions are dates. */
-function implicitDefault(offers: readonly Offer<unknown>[]): Version {
+/** The oldest version there is by declaration; else version 1, or the oldest date where versions are dates. */
+function implicitDefault(offers: readonly Offer<unknown>[], closed: readonly Version[] | undefined): Version {
+  const declared = [...(closed ?? [])].sort(compareVersions)[0]
+  if (declared !== undefined) return declared
   const named = offers.flatMap(({ span }) => span.from ?? [])
   const dates = named.filter((item) => item.scheme === 'date').sort(compareVersions)
   return dates[0] ?? (parseVersion(1) as Version)

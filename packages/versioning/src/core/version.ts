@@ -1,5 +1,5 @@
 /**
- * A version of an API: `2`, `1.10`, `2026-01-15`, `3-beta.1`. Parse, compare, print. Pure.
+ * A version of an API: `2`, `1.10`, `2026-01-15`, `2026-01`, `3-beta.1`. Parse, compare, print. Pure.
  *
  * Numbers compare part by part (1.10 is newer than 1.9), dates by the calendar, a pre-release comes before its release and
  * pre-releases compare as in SemVer 2.0.0 §11. `1`, `1.0` and `1.0.0` are one version.
@@ -15,7 +15,7 @@ export interface Version {
   /** Canonical spelling: `1` (never `1.0`), `1.10`, `2026-01-15`, `3-beta.1`. Two versions are equal exactly if their texts are. */
   readonly text: string
   readonly scheme: VersionScheme
-  /** `[major, minor, patch]` or `[year, month, day]`. */
+  /** `[major, minor, patch]` or `[year, month, day]`; the day of a month such as `2026-01` is 0. */
   readonly parts: readonly [number, number, number]
   /** `['beta', 1]` for `3-beta.1`; empty for a release. */
   readonly prerelease: readonly (string | number)[]
@@ -32,14 +32,16 @@ export const versionCharsMax = 64
 
 const numberPattern =
   /^(0|[1-9]\d{0,8})(?:\.(0|[1-9]\d{0,8}))?(?:\.(0|[1-9]\d{0,8}))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/
-const datePattern = /^(\d{4})-(\d{2})-(\d{2})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/
+const datePattern = /^(\d{4})-(\d{2})(?:-(\d{2}))?(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?$/
+/** Looks like a date: then it is one, or a mistake, and not a pre-release `02-30` of version 2026. */
+const dateLike = /^\d{4}-\d{1,2}(-|$)/
 
 /** Reads one version, or says why it is none. Never throws. */
 export function parseVersion(value: unknown): Version | NotAVersion {
   if (typeof value === 'number') return parseNumber(value)
   if (typeof value !== 'string') return { reason: `a version is a whole number or a string, not ${kindOf(value)}` }
   if (value.length > versionCharsMax) return { reason: `a version has at most ${versionCharsMax} characters` }
-  return parseDate(value) ?? parseDotted(value) ?? explain(value)
+  return (dateLike.test(value) ? parseDate(value) : parseDotted(value)) ?? explain(value)
 }
 
 /** Whether {@link parseVersion} refused. */
@@ -136,12 +138,13 @@ function parseDotted(text: string): Version | undefined {
 function parseDate(text: string): Version | undefined {
   const match = datePattern.exec(text)
   if (match === null) return undefined
-  const parts = [Number(match[1]), Number(match[2]), Number(match[3])] as const
-  const date = new Date(Date.UTC(parts[0], parts[1] - 1, parts[2]))
-  if (date.getUTCMonth() !== parts[1] - 1 || date.getUTCDate() !== parts[2]) return undefined
+  const [, year, month, day] = match
+  const parts = [Number(year), Number(month), Number(day ?? 0)] as const
+  const date = new Date(Date.UTC(parts[0], parts[1] - 1, day === undefined ? 1 : parts[2]))
+  if (date.getUTCMonth() !== parts[1] - 1 || (day !== undefined && date.getUTCDate() !== parts[2])) return undefined
   const prerelease = identifiers(match[4])
   if (prerelease === undefined) return undefined
-  return build('date', parts, prerelease, `${match[1]}-${match[2]}-${match[3]}`)
+  return build('date', parts, prerelease, day === undefined ? `${year}-${month}` : `${year}-${month}-${day}`)
 }
 
 function build(
@@ -181,7 +184,7 @@ function explain(text: string): NotAVersion {
   const expected = 'expected forms are 2, 1.10, 2026-01-15 and 3-beta.1'
   if (text === '') return { reason: 'it is empty', hint: expected }
   if (/^[vV]\d/.test(text)) return { reason: 'it starts with a letter', hint: `write '${text.slice(1)}'` }
-  if (/^\d{4}-\d{1,2}-\d{1,2}$/.test(text)) return { reason: 'there is no such day in the calendar (YYYY-MM-DD)' }
+  if (dateLike.test(text)) return { reason: 'there is no such day in the calendar (YYYY-MM-DD, or YYYY-MM)' }
   if (/(^|[.-])0\d/.test(text)) return { reason: 'a number has no leading zero', hint: expected }
   return { reason: expected }
 }

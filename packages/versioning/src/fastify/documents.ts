@@ -147,7 +147,7 @@ function schemaOf(plan: Plan, registration: Registration, version: Version): Rou
   const schema =
     chain.steps.length === 0
       ? options.schema
-      : fastifySchema(olderSchema(chain, (options.schema ?? {}) as ChangeSchema))
+      : fastifySchema(olderSchema(chain, (options.schema ?? {}) as ChangeSchema), registration.methods)
   const { deprecated, sunset } = options
   const own = readLifecycle(
     { ...(deprecated === undefined ? {} : { deprecated }), ...(sunset === undefined ? {} : { sunset }) },

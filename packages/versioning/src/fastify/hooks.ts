@@ -33,8 +33,15 @@ export function answerHooks(plan: Plan, copy: Copy, telling: Telling, diagnostic
   return {
     ...(mayAnyRefuse(lives) ? { onRequest: [refuser(plan, parts), ...list(options.onRequest)] } : {}),
     ...(tellsAnything(plan, copy, lives) ? { onSend: [...list(options.onSend), teller(plan, copy, parts)] } : {}),
-    ...(isCounted(plan) ? { onResponse: [...list(options.onResponse), counter(plan, copy, parts)] } : {}),
+    ...countingHooks(plan, copy, telling),
   } as Hooks
+}
+
+/** Counts the uses of a copy, also of a neutral one. */
+export function countingHooks(plan: Plan, copy: Copy, telling: Telling): Hooks {
+  if (!isCounted(plan)) return {}
+  const count = counter(plan, copy, { pick: versionPicker(copy, telling), telling })
+  return { onResponse: [...list(copy.registration.route.options.onResponse), count] } as Hooks
 }
 
 /** By version text. */
@@ -125,7 +132,7 @@ export function isCounted({ options }: Plan): boolean {
   )
 }
 
-function counter(plan: Plan, copy: Copy, { pick, telling }: Parts) {
+function counter(plan: Plan, copy: Copy, { pick, telling }: Omit<Parts, 'lives'>) {
   const { options } = plan
   const clientOf = typeof options.usage === 'object' ? options.usage.client : undefined
   const route = copy.registration.declaration.path

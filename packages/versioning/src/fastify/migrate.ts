@@ -51,9 +51,9 @@ export function migrationHooks(
   if (chain.steps.length === 0) return {}
   const { options } = copy.registration.route
   checkSchemas(copy, chain, diagnostics)
-  const schema = fastifySchema(olderSchema(chain, (options.schema ?? {}) as ChangeSchema))
+  const schema = fastifySchema(olderSchema(chain, (options.schema ?? {}) as ChangeSchema), copy.registration.methods)
   return {
-    ...(schema === undefined ? {} : { schema }),
+    schema,
     ...(touchesRequest(chain) ? { preHandler: [upHook(chain, versionOf), ...list(options.preHandler)] } : {}),
     ...(touchesResponse(chain)
       ? { preSerialization: [...list(options.preSerialization), downHook(chain, versionOf)] }
@@ -119,16 +119,18 @@ function settle(compute: () => unknown, proceed: (value: unknown) => void, fail:
   else proceed(value)
 }
 
-/** Fastify knows no serialiser for "anything": a part given as `true` is left out instead. */
-export function fastifySchema(schema: ChangeSchema): RouteOptions['schema'] | undefined {
-  const { response, ...parts } = schema
-  const kept = Object.entries(parts).filter(([, part]) => part !== true)
+const bodyless: readonly string[] = ['GET', 'HEAD', 'TRACE']
+
+/** A part given as `true` is left out, since Fastify knows no serialiser for "anything"; and some methods have no body. */
+export function fastifySchema(schema: ChangeSchema, methods: readonly string[]): RouteOptions['schema'] & object {
+  const { response, body, ...parts } = schema
+  const withBody = body !== undefined && !methods.every((method) => bodyless.includes(method))
+  const kept = Object.entries(withBody ? { ...parts, body } : parts).filter(([, part]) => part !== true)
   const answers = Object.entries(response ?? {}).filter(([, part]) => part !== true)
-  const result = {
+  return {
     ...Object.fromEntries(kept),
     ...(answers.length === 0 ? {} : { response: Object.fromEntries(answers) }),
   }
-  return Object.keys(result).length === 0 ? undefined : result
 }
 
 /** A migration without its older schema would be validated and serialised with the newer one, which undoes it. */
@@ -149,7 +151,7 @@ function checkSchemas(copy: Copy, chain: Chain, diagnostics: Diagnostic[]): void
     },
   ] as const
   for (const { part, migrates, present } of parts) {
-    const step = chain.steps.find((item) => migrates(item) && item.change.schema[part] === undefined)
+    const step = chain.steps.find((item) => migrates(item) && item.schema[part] === undefined)
     if (present === undefined || step === undefined) continue
     const message = `the route has a schema for its ${part}, so the change has to say what older clients had: add 'schema: { ${part}: … }' (true: anything)`
     const diagnostic = badChange(step.change, message, route)

@@ -13,7 +13,7 @@ import './augment.ts'
 import { collectRoutes } from './collect.ts'
 import { outcomeVersion, registerCopy, versionOf, type Copy } from './copy.ts'
 import { registerDocs } from './docs.ts'
-import { answerHooks, isCounted, list, type Telling } from './hooks.ts'
+import { answerHooks, countingHooks, isCounted, list, type Telling } from './hooks.ts'
 import { chainOf, migrationHooks } from './migrate.ts'
 import { registerMisses } from './misses.ts'
 import { addStrategy, negotiatedCopies, registerFallbacks } from './negotiated.ts'
@@ -115,7 +115,7 @@ function urlCopies(plan: Plan): readonly Copy[] {
 /** Hooks and schemas that a copy gets beside what its author wrote. */
 function additions(plan: Plan, copy: Copy, telling: Telling, diagnostics: Diagnostic[]): Partial<RouteOptions> {
   const [version] = copy.versions
-  if (version === undefined) return {}
+  if (version === undefined) return countingHooks(plan, copy, telling)
   const chain = chainOf(plan, copy.registration, version)
   const textOf =
     copy.versions.length === 1
