@@ -222,19 +222,17 @@ test('Zod schemas are documented through their own transform, and validated', as
   instance.register(
     versioned(
       (api) => {
-        api
-          .withTypeProvider<ZodTypeProvider>()
-          .get(
-            '/sum',
-            {
-              version: 1,
-              schema: {
-                querystring: z.object({ a: z.coerce.number() }),
-                response: { 200: z.object({ sum: z.number() }) },
-              },
+        api.withTypeProvider<ZodTypeProvider>().get(
+          '/sum',
+          {
+            version: 1,
+            schema: {
+              querystring: z.object({ a: z.coerce.number() }),
+              response: { 200: z.object({ sum: z.number() }) },
             },
-            (request) => ({ sum: request.query.a + 1 }),
-          )
+          },
+          (request) => ({ sum: request.query.a + 1 }),
+        )
       },
       { docs: { swagger: { transform: jsonSchemaTransform } } },
     ),

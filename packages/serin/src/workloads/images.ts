@@ -1,10 +1,8 @@
-import { execFile } from 'node:child_process'
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
-import { promisify } from 'node:util'
 import type { Container } from '../resources/kubernetes/types.ts'
 import { readDockerfile, type ImageStart } from './dockerfile.ts'
-import { ENGINE_MS_MAX } from './limits.ts'
+import { ask, type Engine } from './runtimes/engine.ts'
 import { StartError, type Launch } from './runtimes/runtime.ts'
 
 /**
@@ -22,13 +20,6 @@ export interface ResolvedImage {
   readonly environment: Readonly<Record<string, string>>
   /** Where a path of the image lies on this machine. */
   readonly pathOf: (path: string) => string
-}
-
-export interface Engine {
-  /** `podman` or `docker`. */
-  readonly program: string
-  /** Options before the command, as `--runtime runc`. */
-  readonly options: readonly string[]
 }
 
 export interface ImageSourceOptions {
@@ -192,17 +183,10 @@ function fromCommand(container: Container): ResolvedImage {
 }
 
 /** The id of an image that the engine has; undefined if it has none of that name. */
-async function imageIn({ program, options }: Engine, image: string): Promise<string | undefined> {
+async function imageIn(engine: Engine, image: string): Promise<string | undefined> {
   if (image === '') return undefined
   try {
-    const { stdout } = await promisify(execFile)(
-      program,
-      [...options, 'image', 'inspect', '--format', '{{.Id}}', image],
-      {
-        timeout: ENGINE_MS_MAX,
-      },
-    )
-    return stdout.trim()
+    return await ask(engine, ['image', 'inspect', '--format', '{{.Id}}', image])
   } catch {
     // It has no such image, or does not answer: the next way is tried.
     return undefined

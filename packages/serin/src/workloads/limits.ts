@@ -60,6 +60,7 @@ export const MEMORY_WATCH_MS = 2_000
 export const EXEC_SWEEP_MS = 2_000
 /** How long podman or docker may take to answer. */
 export const ENGINE_MS_MAX = 30_000
+export const ENGINE_OUTPUT_BYTES_MAX: number = 16 * 1024 * 1024
 /** Ports tried before giving up on finding a free one. */
 export const PORT_TRIES_MAX = 2_000
 /** Of a probe's command, kept for the event. */

@@ -12,6 +12,8 @@ import { joinRuntimes } from './pods/context.ts'
 import { nodeNameOfHost, startKubelet, type Kubelet } from './pods/kubelet.ts'
 import { PortAllocator } from './pods/ports.ts'
 import { messageOf, openRoom, type Log, type Room } from './room.ts'
+import { createContainerRuntime } from './runtimes/container.ts'
+import { findEngine } from './runtimes/engine.ts'
 import { createProcessRuntime } from './runtimes/process.ts'
 import { AddressRange } from './services/addresses.ts'
 import { startServiceController } from './services/controller.ts'
@@ -98,12 +100,17 @@ async function startKubeletFor(
   const { directory, imagesFile, runtime = 'auto' } = options
   if (runtime === 'none') return undefined
   const processes = runtime !== 'container'
+  const engine = runtime === 'process' ? undefined : findEngine()
+  if (engine === undefined && !processes) throw new Error('runtime container needs podman or docker in PATH')
   const nodeName = nodeNameOfHost()
   return startKubelet({
     room,
     directory,
-    runtimes: joinRuntimes(processes ? { process: createProcessRuntime(directory) } : {}),
-    images: createImageSource({ file: imagesFile, engine: undefined, processes }),
+    runtimes: joinRuntimes({
+      ...(processes ? { process: createProcessRuntime(directory) } : {}),
+      ...(engine === undefined ? {} : { container: createContainerRuntime(engine, directory) }),
+    }),
+    images: createImageSource({ file: imagesFile, engine, processes }),
     ports: new PortAllocator(),
     gate,
     events: new EventRecorder({

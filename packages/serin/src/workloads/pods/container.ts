@@ -133,6 +133,11 @@ export class ContainerWorker {
     return this.running
   }
 
+  /** Of the present life, or the last; empty before the first. */
+  get containerId(): string {
+    return this.phase.name === 'waiting' ? (this.last?.id ?? '') : this.phase.id
+  }
+
   get attempts(): number {
     return this.attempt
   }

@@ -25,6 +25,8 @@ export interface Runtimes {
   for(launch: Launch): Runtime | undefined
   adopt(record: ContainerRecord): Promise<RunningContainer | undefined>
   sweep(podUid: string): Promise<void>
+  /** The runtime whose `scheme` a containerID begins with. */
+  of(containerId: string): Runtime | undefined
   endStrays(keep: readonly ContainerRecord[]): Promise<void>
 }
 
@@ -36,6 +38,7 @@ export function joinRuntimes(runtimes: Partial<Record<Launch['type'], Runtime>>)
     sweep: async (podUid) => {
       await Promise.all(all.map((runtime) => runtime.sweep(podUid)))
     },
+    of: (containerId) => all.find(({ scheme }) => containerId.startsWith(`${scheme}://`)),
     endStrays: async (keep) => {
       await Promise.all(all.map((runtime) => runtime.endStrays(keep.filter(({ scheme }) => scheme === runtime.scheme))))
     },

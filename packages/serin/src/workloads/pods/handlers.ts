@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs'
 import { connect } from 'node:net'
 import type { KubeObject } from '../../resources/object.ts'
 import { StoreError } from '../../store/store.ts'
@@ -20,7 +19,10 @@ export function createPodAccess(context: KubeletContext, workers: Workers): PodA
   return {
     log: (pod, options) => {
       const worker = workerOf(pod)?.worker(options.container)
-      return readLog(logFileOf(context, pod, options, worker), options, () => worker?.program === undefined)
+      const { attempt, file } = logOf(context, pod, options, worker)
+      const runtime = context.runtimes.of(worker?.containerId ?? '')
+      const place = { podUid: pod.metadata.uid ?? '', name: options.container, attempt }
+      return runtime?.log?.(place, options) ?? readLog(file, options, () => worker?.program === undefined)
     },
     exec: async (pod, { container, ...options }) => {
       const program = workerOf(pod)?.worker(container)?.program
@@ -48,26 +50,26 @@ export function createPodAccess(context: KubeletContext, workers: Workers): PodA
   }
 }
 
-/** Throws StoreError `BadRequest` when there is no such log. */
-function logFileOf(
+/** Which life's log is meant, and its file. Throws StoreError `BadRequest` when there is none. */
+function logOf(
   context: KubeletContext,
   pod: KubeObject,
   { container, previous }: LogOptions,
   worker: ContainerWorker | undefined,
-): string {
+): { readonly attempt: number; readonly file: string } {
   const uid = pod.metadata.uid ?? ''
   const attempts = worker?.attempts ?? loadRecord(context.directory, uid)?.containers[container]?.attempt ?? 0
   // While nothing runs, the life before is the present one: that is what people want to see of a program that crashes.
   const current = worker?.program === undefined ? Math.max(0, attempts - 1) : attempts
-  const file = logPath(context.directory, uid, container, previous ? current - 1 : current)
-  if (previous && !existsSync(file)) {
+  if (previous && current === 0) {
     const message = `previous terminated container "${container}" in pod "${pod.metadata.name}" not found`
     throw new StoreError('BadRequest', message)
   }
-  if (worker?.view.phase.name === 'waiting' && attempts === 0 && !existsSync(file)) {
+  if (worker?.view.phase.name === 'waiting' && attempts === 0) {
     const { reason } = worker.view.phase
     const message = `container "${container}" in pod "${pod.metadata.name}" is waiting to start: ${reason}`
     throw new StoreError('BadRequest', message)
   }
-  return file
+  const attempt = previous ? current - 1 : current
+  return { attempt, file: logPath(context.directory, uid, container, attempt) }
 }

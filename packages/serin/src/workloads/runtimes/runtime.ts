@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream'
-import type { ExecOptions, ExecSession } from '../pods/access.ts'
+import type { ExecOptions, ExecSession, LogOptions } from '../pods/access.ts'
 
 /**
  * What the kubelet's part needs from whatever runs programs. Two makers, one contract suite: `process.ts` (process groups of
@@ -16,17 +16,23 @@ export interface Runtime {
   sweep(podUid: string): Promise<void>
   /** Ends whatever runs of any pod of this data directory but these: what was started without being written down, pods that are gone. */
   endStrays(keep: readonly ContainerRecord[]): Promise<void>
+  /** The log of one life of a container, where the runtime keeps it; absent: the file that the spec named. */
+  log?(place: ContainerPlace, options: Omit<LogOptions, 'container' | 'previous'>): AsyncIterable<Uint8Array>
 }
 
-/** All that is needed to start one container, once. */
-export interface ContainerSpec {
+/** One life of one container. */
+export interface ContainerPlace {
   readonly podUid: string
-  readonly namespace: string
-  readonly podName: string
   /** Of the container. */
   readonly name: string
   /** How often it was started before. */
   readonly attempt: number
+}
+
+/** All that is needed to start one container, once. */
+export interface ContainerSpec extends ContainerPlace {
+  readonly namespace: string
+  readonly podName: string
   readonly launch: Launch
   /** Complete: nothing of this process's own environment is added. */
   readonly environment: Readonly<Record<string, string>>
