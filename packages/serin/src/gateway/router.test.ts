@@ -87,7 +87,7 @@ test('hosts: exact, globs at both ends, and without regard to the case of a path
   assert.equal(find(router, '/x'), 'host-a')
   assert.equal(find(router, '/x', 'b.test'), 'any')
   assert.equal(find(router, '/y/', 'b.test'), 'suffix')
-  assert.equal(find(router, '/y/', '.test'), 'any')
+  assert.equal(find(router, '/y/', '.test'), 'suffix')
   assert.equal(find(router, '/zz/'), 'prefix')
   assert.equal(find(router, '/fOLDED/x'), 'folded')
 })
