@@ -53,7 +53,7 @@ export class Lane {
     for (const [index, request] of testCase.requests.entries()) {
       const expected = testCase.expect[index]
       const found =
-        expected == null ? await this.#survives(request) : await this.#compareOne(testCase, request, expected)
+        expected == null ? await this.#survives(request, snapshot) : await this.#compareOne(testCase, request, expected)
       problems.push(...found.map((problem) => `${describe(request)}: ${problem}`))
     }
     return problems
@@ -211,10 +211,10 @@ export class Lane {
   }
 
   /** Of a set that Emissary refused as a whole: the gateway answers something. */
-  async #survives(request: CaseRequest): Promise<string[]> {
+  async #survives(request: CaseRequest, { listeners }: Snapshot): Promise<string[]> {
     const outcome = await this.#once({ ...request }, {}, this.#pool.records.length)
-    const noListener = outcome.error === 'refused'
-    return outcome.status !== undefined || noListener ? [] : [`no answer: ${outcome.error}`]
+    const listens = listeners.some(({ port }) => port === (request.port ?? 8080))
+    return outcome.status !== undefined || !listens ? [] : [`no answer: ${outcome.error}`]
   }
 }
 
