@@ -10,6 +10,7 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod'
 import { z } from 'zod'
+import { contentSchema, operationsOf, type OpenApiDocument } from '../src/openapi/document.ts'
 import { change, header, specs, versioned, type VersionedOptions, type VersionedRoutes } from '../src/index.ts'
 
 const routes: VersionedRoutes = (api) => {
@@ -205,12 +206,11 @@ test('specs gives the documents in code; an older one shows the older schemas', 
     }),
   )
   const documents = await specs(instance)
-  const schema = (version: string): unknown =>
-    (
-      documents[version]?.paths?.['/item'] as {
-        get: { responses: Record<string, { content: Record<string, { schema: unknown }> }> }
-      }
-    ).get.responses['200']?.content['application/json']?.schema
+  const schema = (version: string): unknown => {
+    const [operation] = operationsOf(documents[version] as OpenApiDocument)
+    const responses = operation?.operation['responses'] as Record<string, { content: unknown }>
+    return contentSchema(documents[version] as OpenApiDocument, responses['200']?.content)
+  }
   deepEqual([schema('1'), schema('2')], [older, newest])
   await rejects(specs(instance, { prefix: '/other' }), /no versioned part has the prefix "\/other"; there are ""/)
 })

@@ -1,6 +1,6 @@
 /** The addresses of documents and pages: an index, and a page and a document for each version. Made when they are first asked for. */
 
-import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
+import type { FastifyReply, FastifyRequest, onRequestHookHandler, RouteOptions } from 'fastify'
 import { lifecycleOf, statusOf } from '../core/catalogue.ts'
 import { labelOf } from '../core/answers.ts'
 import type { Version } from '../core/version.ts'
@@ -121,7 +121,7 @@ function add(plan: Plan, url: string, handler: Handler): void {
     url,
     handler: handler as RouteOptions['handler'],
     schema: { hide: true } as never,
-    ...(hooks.length === 0 ? {} : { onRequest: [...hooks] }),
+    ...(hooks.length === 0 ? {} : { onRequest: hooks as onRequestHookHandler[] }),
   }
   plan.scope.route(options)
 }

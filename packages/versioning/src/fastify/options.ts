@@ -1,6 +1,6 @@
 /** What `versioned` takes. */
 
-import type { FastifyRequest, onRequestHookHandler } from 'fastify'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { ApiOptions } from '../core/plan.ts'
 import type { VersionUse } from '../core/usage.ts'
 
@@ -27,10 +27,13 @@ export interface DocsOptions {
   /** The list of versions as JSON, after the prefix of `register`. `false`: none. Default `/versions`. */
   readonly versions?: string | false
   /** Hooks before all of these, to protect them. */
-  readonly onRequest?: onRequestHookHandler | readonly onRequestHookHandler[]
+  readonly onRequest?: DocsHook | readonly DocsHook[]
   /** Options for `@fastify/swagger`: `{ openapi: { info, tags, components … }, transform, … }`. */
   readonly swagger?: Readonly<Record<string, unknown>>
 }
+
+/** A hook as for `app.addHook('onRequest', …)`: async, or with a callback. */
+export type DocsHook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => unknown
 
 export interface UsageOptions {
   /** Who a client is: an API key's owner, a user agent. Runs after the answer; its names are counted up to `clientsMax`. */

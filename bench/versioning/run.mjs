@@ -1,0 +1,105 @@
+/**
+ * Versioned apps beside bare Fastify, alternating in one run: requests per second, CPU per request, and time to start.
+ * `node bench/versioning/run.mjs [ROUNDS] [MS]` prints a table and writes it to `bench/versioning/results.md`.
+ */
+
+import { execFileSync, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { join } from 'node:path'
+
+const here = import.meta.dirname
+const [rounds = 4, lasting = 1000] = process.argv.slice(2).map(Number)
+
+const pairs = [
+  { name: 'version in the URL', bare: 'bare-url', ours: 'versioned-url', path: '/v5/items7/abc', least: 0.98 },
+  { name: 'version in a header', bare: 'bare-plain', ours: 'versioned-header', path: '/items7/abc', least: 0.93 },
+]
+const startMost = 1.5
+/** The compiler decides anew in each process, and not always alike: so there are several. */
+const generations = 4
+
+async function startApp(kind) {
+  const child = fork(join(here, 'app.mjs'), [kind])
+  const [{ port }] = await once(child, 'message')
+  return { kind, child, port }
+}
+
+async function cpuOf({ child }) {
+  child.send('cpu')
+  const [{ cpu }] = await once(child, 'message')
+  return cpu.user + cpu.system
+}
+
+async function measure(app, path) {
+  const before = await cpuOf(app)
+  const load = fork(join(here, 'load.mjs'), [app.port, path, lasting], { silent: true })
+  let printed = ''
+  load.stdout.on('data', (text) => (printed += text))
+  const [code] = await once(load, 'close')
+  if (code !== 0) throw new Error(`the load on ${app.kind} failed`)
+  const answers = Number(printed)
+  return { perSecond: (answers * 1000) / lasting, cpuUs: ((await cpuOf(app)) - before) / answers }
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.floor(sorted.length / 2)]
+}
+
+/** Half the distance between the quartiles, relative to the median. */
+function spread(values) {
+  const sorted = values.toSorted((a, b) => a - b)
+  const quartile = (part) => sorted[Math.floor((sorted.length - 1) * part)]
+  return ((quartile(0.75) - quartile(0.25)) / 2 / median(values)) * 100
+}
+
+async function comparePair({ name, bare, ours, path, least }) {
+  const results = new Map([bare, ours].map((kind) => [kind, []]))
+  for (let generation = 0; generation < generations; generation++) {
+    const apps = [await startApp(bare), await startApp(ours)]
+    for (const app of apps) await measure(app, path)
+    for (let round = 0; round < rounds; round++) {
+      for (const app of round % 2 === 0 ? apps : apps.toReversed()) results.get(app.kind).push(await measure(app, path))
+    }
+    for (const { child } of apps) child.disconnect()
+  }
+  const [bareResults, ourResults] = [results.get(bare), results.get(ours)]
+  const ratios = ourResults.map(({ perSecond }, index) => perSecond / bareResults[index].perSecond)
+  const cpuRatios = ourResults.map(({ cpuUs }, index) => bareResults[index].cpuUs / cpuUs)
+  const cell = (list, key, digits) =>
+    `${median(list.map((item) => item[key])).toFixed(digits)} ± ${spread(list.map((item) => item[key])).toFixed(1)} %`
+  return `| ${name} | ${cell(bareResults, 'perSecond', 0)} | ${cell(ourResults, 'perSecond', 0)} | **${median(ratios).toFixed(3)}** ± ${spread(ratios).toFixed(1)} % | ${cell(bareResults, 'cpuUs', 1)} | ${cell(ourResults, 'cpuUs', 1)} | ${median(cpuRatios).toFixed(3)} | ≥ ${least} |`
+}
+
+function compareStart() {
+  const times = { hand: [], versioned: [] }
+  const once = (kind) =>
+    times[kind].push(Number(execFileSync(process.execPath, [join(here, 'start.mjs'), kind], { encoding: 'utf8' })))
+  for (let round = 0; round < generations * 2; round++)
+    for (const kind of round % 2 === 0 ? ['hand', 'versioned'] : ['versioned', 'hand']) once(kind)
+  const cell = (list) => `${median(list).toFixed(0)} ms ± ${spread(list).toFixed(1)} %`
+  const ratios = times.versioned.map((time, index) => time / times.hand[index])
+  return `| ${cell(times.hand)} | ${cell(times.versioned)} | **${median(ratios).toFixed(2)}** | < ${startMost} |`
+}
+
+const rows = []
+for (const pair of pairs) rows.push(await comparePair(pair))
+const report = `# Versioned apps beside bare Fastify
+
+${new Date().toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}. Alternating in one run, ${generations} times ${rounds} rounds of ${lasting} ms, each time in fresh processes, 32 connections.
+50 routes in 10 versions, all with a handler of their own. Median ± half the distance between the quartiles; ratios are taken round by round.
+
+| | bare, requests/s | ours, requests/s | ratio | bare, CPU µs/request | ours, CPU µs/request | CPU ratio (bare/ours) | asked for |
+|---|---|---|---|---|---|---|---|
+${rows.join('\n')}
+
+Time until an app with 200 routes (with schemas) in 10 versions is ready, ${generations * 2} fresh processes each:
+
+| by hand | versioned | ratio | asked for |
+|---|---|---|---|
+${compareStart()}
+`
+process.stdout.write(report)
+writeFileSync(join(here, 'results.md'), report)
