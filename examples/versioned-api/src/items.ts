@@ -3,7 +3,7 @@
 // For the types of `summary` and `tags`.
 import type {} from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
-import { item, newItem, type Item, type NewItem } from './schemas.ts'
+import { item, newItem, notFound, type Item, type NewItem } from './schemas.ts'
 
 const shelf = new Map<string, Item>([
   [
@@ -26,7 +26,7 @@ export function items(api: FastifyInstance): void {
 
   api.get(
     '/items/:id',
-    { schema: { summary: 'One item', tags, params, response: { 200: item } } },
+    { schema: { summary: 'One item', tags, params, response: { 200: item, 404: notFound } } },
     (request, reply) => {
       const { id } = request.params as { id: string }
       return shelf.get(id) ?? reply.code(404).send({ message: `there is no item ${id}` })

@@ -39,3 +39,5 @@ export const newItemWithQuantity: object = {
   required: ['name', 'quantity'],
   properties: { name, quantity },
 } as const
+
+export const notFound: object = { type: 'object', properties: { message: { type: 'string' } } }
