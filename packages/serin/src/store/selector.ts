@@ -230,7 +230,7 @@ export function parseFieldSelector(text: string, kind: Kind): FieldSelector {
     const [, field = '', operator, value = ''] = match
     if (!selectable(kind).includes(field)) {
       throw bad(
-        kind.group === '' || kind.group === 'apps'
+        FIELDS[`${kind.group}/${kind.kind}`] !== undefined
           ? `field label not supported: ${field}`
           : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
       )
@@ -274,7 +274,6 @@ const FIELDS: Readonly<Record<string, readonly string[]>> = {
   '/Node': ['spec.unschedulable'],
   '/Secret': ['type'],
   '/Service': ['spec.clusterIP', 'spec.type'],
-  'apps/ReplicaSet': ['status.replicas'],
 }
 
 function selectable(kind: Kind): readonly string[] {
@@ -298,10 +297,9 @@ function fieldOf(object: KubeObject, field: string): string {
     : absentField(field)
 }
 
-/** Booleans and counts that are not set read as their zero. */
+/** Booleans that are not set read as false. */
 function absentField(field: string): string {
-  if (field === 'spec.unschedulable' || field === 'spec.hostNetwork') return 'false'
-  return field === 'status.replicas' ? '0' : ''
+  return field === 'spec.unschedulable' || field === 'spec.hostNetwork' ? 'false' : ''
 }
 
 function bad(message: string): StoreError {

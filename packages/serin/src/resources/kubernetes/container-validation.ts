@@ -69,7 +69,8 @@ function validateContainer(container: Container, field: string, { volumes, names
   const problems: FieldProblem[] = []
   if (name === undefined || name === '') problems.push(required(`${field}.name`))
   else problems.push(...invalids(`${field}.name`, name, dnsLabelErrors(name)))
-  if (image === '') problems.push(required(`${field}.image`))
+  // Here a program may be named by its command alone.
+  if (image === '' && (container.command ?? []).length === 0) problems.push(required(`${field}.image`))
   problems.push(...validatePorts(container.ports ?? [], `${field}.ports`))
   problems.push(...(container.env ?? []).flatMap((variable, index) => validateEnv(variable, `${field}.env[${index}]`)))
   problems.push(...validateEnvFrom(container, `${field}.envFrom`))
