@@ -14,7 +14,7 @@ const COUNTED = 1_000
 /** From the answer to a patch on, the old split may be seen for this long: the promise of the tutorial. */
 const EFFECT_MS_MAX = 50
 
-for (const tool of kubectl === undefined ? (['serin'] as const) : (['kubectl', 'serin'] as const)) {
+for (const tool of [kubectl === undefined ? 'serin' : 'kubectl'] as const) {
   describe(`the story, steered with ${tool}`, { timeout: 240_000 }, () => {
     let serin: SerinUnderTest
 
@@ -63,10 +63,8 @@ for (const tool of kubectl === undefined ? (['serin'] as const) : (['kubectl', '
       await type('apply', '-f', join(example, 'canary.yaml'))
       await type('delete', 'mapping', 'helloworld-backend')
       await clients.mustNotFail()
-      const whole = traffic('/helloworld/')
       const second = await countSecond(serin)
       assert.ok(Math.abs(second - COUNTED / 10) <= 3, `${second} of ${COUNTED} got version 2`)
-      await whole.mustNotFail()
     })
 
     test('5: half of the requests after the weight was widened, none 50 ms after it was taken back', async () => {
@@ -91,7 +89,7 @@ for (const tool of kubectl === undefined ? (['serin'] as const) : (['kubectl', '
       for (const version of ['v1', 'v2']) {
         await type('patch', 'mapping', `helloworld-backend-${version}`, '--type=merge', '-p', annotate)
       }
-      const users = Array.from({ length: 200 }, (_, index) => `user-${index}`)
+      const users = Array.from({ length: 100 }, (_, index) => `user-${index}`)
       const canaries = async (weight: number): Promise<Set<string>> => {
         await type(
           'patch',
@@ -112,7 +110,7 @@ for (const tool of kubectl === undefined ? (['serin'] as const) : (['kubectl', '
       }
       const few = await canaries(20)
       const more = await canaries(60)
-      assert.ok(few.size > 10 && few.size < 80, `${few.size} of 200 at 20 %`)
+      assert.ok(few.size > 5 && few.size < 45, `${few.size} of 100 at 20 %`)
       assert.ok(more.size > few.size)
       for (const user of few) assert.ok(more.has(user), `${user} was on the canary at 20 % and not at 60 %`)
       assert.equal((await canaries(0)).size, 0)
@@ -150,17 +148,16 @@ for (const tool of kubectl === undefined ? (['serin'] as const) : (['kubectl', '
 for (const [name, patch] of [
   [
     'a program that exits at once on SIGTERM',
-    { containers: [{ name: 'helloworld', env: [{ name: 'STOP', value: 'abrupt' }] }] },
+    { op: 'add', path: '/spec/template/spec/containers/0/env', value: [{ name: 'STOP', value: 'abrupt' }] },
   ],
-  ['one replica', undefined],
+  ['one replica', { op: 'replace', path: '/spec/replicas', value: 1 }],
 ] as const) {
   describe(`a rolling restart of ${name}`, { timeout: 120_000 }, () => {
     let serin: SerinUnderTest
     before(async () => {
       serin = await SerinUnderTest.create()
       await serin.up()
-      const spec = patch === undefined ? { replicas: 1 } : { template: { spec: patch } }
-      const changed = await serin.verb('patch', 'deploy', 'helloworld', '-p', JSON.stringify({ spec }))
+      const changed = await serin.verb('patch', 'deploy', 'helloworld', '--type=json', '-p', JSON.stringify([patch]))
       assert.equal(changed.code, 0, changed.stderr)
       assert.equal((await serin.verb('rollout', 'status', 'deploy', 'helloworld')).code, 0)
     })

@@ -99,9 +99,14 @@ export class DemoSerin {
     const { kubectl } = this.#options
     const [command, args] = kubectl === undefined ? [process.execPath, [SERIN, ...words]] : [kubectl, words]
     const child = spawn(command, [...args, '--kubeconfig', this.kubeconfig], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let last: string | undefined
     const read = async (stream: NodeJS.ReadableStream): Promise<void> => {
       stream.setEncoding('utf8')
-      for await (const line of linesOf(stream as AsyncIterable<string>)) show(line)
+      for await (const line of linesOf(stream as AsyncIterable<string>)) {
+        // kubectl says the same thing for every event.
+        if (line !== last) show(line)
+        last = line
+      }
     }
     const exit = new Promise<number>((resolve, reject) => {
       child.once('error', reject)

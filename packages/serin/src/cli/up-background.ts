@@ -1,5 +1,5 @@
 /** `serin up -d`: starts the same in the background and returns when everything is ready, or has failed. */
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -18,6 +18,11 @@ export type BackgroundMessage =
   | { readonly kind: 'ready' }
   | { readonly kind: 'failed'; readonly message: string; readonly hint?: string; readonly exitCode: number }
 
+/** Of a process that a `serin up -d` has started; does nothing when that one has gone. */
+export function tellParent(message: BackgroundMessage): void {
+  if (process.connected) process.send?.(message)
+}
+
 export async function upInBackground(invocation: Invocation, directory: string): Promise<number> {
   const data = makeDataDirectory(directory)
   const log = openSync(data.log, 'a', 0o600)
@@ -30,17 +35,7 @@ export async function upInBackground(invocation: Invocation, directory: string):
     },
   )
   closeSync(log)
-  const outcome = await new Promise<BackgroundMessage | { kind: 'ended'; code: number | null } | { kind: 'late' }>(
-    (resolve) => {
-      const timer = setTimeout(() => resolve({ kind: 'late' }), READY_MS_MAX)
-      child.on('message', (message: BackgroundMessage) => {
-        if (message.kind === 'line') print(message.text)
-        else resolve(message)
-      })
-      child.on('exit', (code) => resolve({ kind: 'ended', code }))
-      child.on('exit', () => clearTimeout(timer))
-    },
-  )
+  const outcome = await outcomeOf(child)
   child.removeAllListeners()
   if (child.connected) child.disconnect()
   child.unref()
@@ -63,6 +58,24 @@ export async function upInBackground(invocation: Invocation, directory: string):
       note('  try: serin get pods; serin get events')
       return EXIT.timedOut
   }
+}
+
+type Outcome = BackgroundMessage | { readonly kind: 'ended'; readonly code: number | null } | { readonly kind: 'late' }
+
+/** Shows what it says until it is ready, has failed, or has taken too long. */
+function outcomeOf(child: ChildProcess): Promise<Outcome> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => done({ kind: 'late' }), READY_MS_MAX)
+    child.on('message', (message: BackgroundMessage) => {
+      if (message.kind === 'line') print(message.text)
+      else done(message)
+    })
+    child.on('exit', (code) => done({ kind: 'ended', code }))
+    function done(outcome: Outcome): void {
+      clearTimeout(timer)
+      resolve(outcome)
+    }
+  })
 }
 
 /** The same command line without -d. */

@@ -7,6 +7,7 @@ import { VERSION } from '../version.ts'
 import { LiveLine, paint, print } from './output.ts'
 import type { ResourceFiles } from './resource-files.ts'
 import { shellPath } from './shell-path.ts'
+import { tellParent } from './up-background.ts'
 
 const LABEL_WIDTH = 9
 
@@ -29,7 +30,7 @@ export class UpReport {
   write(text: string): void {
     this.line.clear()
     print(text)
-    process.send?.({ kind: 'line', text })
+    tellParent({ kind: 'line', text })
   }
 
   get elapsedMs(): number {
@@ -57,8 +58,8 @@ export class UpReport {
     this.#isStarting = false
     for (const listener of listeners) this.say('open', listener)
     this.say('ready', `${sentence} after ${(this.elapsedMs / 1000).toFixed(1)} s`)
-    process.send?.({ kind: 'ready' })
-    if (process.send === undefined) this.write(paint('dim', 'Ctrl-C ends everything, drained.'))
+    tellParent({ kind: 'ready' })
+    if (process.stdout.isTTY) this.write(paint('dim', 'Ctrl-C ends everything, drained.'))
   }
 
   stopping(step: StopStep): void {

@@ -10,7 +10,7 @@ import { workersOf } from './gateway.ts'
 import { LiveView } from './live-view.ts'
 import { readResources, type ResourceFiles } from './resource-files.ts'
 import { explainStartFailure } from './start-failure.ts'
-import { upInBackground } from './up-background.ts'
+import { tellParent, upInBackground } from './up-background.ts'
 import { UpReport } from './up-report.ts'
 
 export interface UpOptions {
@@ -124,7 +124,7 @@ function untilTold(): Promise<void> {
 function tellWaitingParent(error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
   const known = error instanceof CliError ? error : undefined
-  process.send?.({
+  tellParent({
     kind: 'failed',
     message,
     exitCode: known?.exitCode ?? EXIT.failed,
