@@ -307,6 +307,23 @@ export const COMMANDS: readonly Command[] = [
     load: async () => (await import('./completion.ts')).completion,
   },
   {
+    name: 'api',
+    summary: 'Compare two OpenAPI documents; ends with 1 if the new one breaks clients of the old one',
+    usage: 'diff OLD NEW [-o text|json] [--all]',
+    examples: [
+      ['serin api diff openapi/v1.json http://localhost:3000/v1/openapi.json', 'has version 1 been broken?'],
+      ['git show main:openapi.yaml | serin api diff - openapi.yaml', 'against what is on main'],
+    ],
+    flags: {
+      output: { type: 'string', short: 'o', value: 'FORMAT', help: 'text or json (default text)' },
+      all: { type: 'boolean', help: 'show harmless additions too' },
+      ...COMMON,
+    },
+    argumentsMax: 3,
+    words: ['diff'],
+    load: async () => (await import('./api-diff.ts')).apiDiff,
+  },
+  {
     name: 'version',
     summary: 'Print the version',
     usage: '',
