@@ -9,6 +9,7 @@ import { Cors } from './cors.ts'
 import type { PathRewrite } from './path-rewrite.ts'
 import { compilePattern, compileSubstitution } from './pattern.ts'
 import { type CompiledRedirect, compileRedirect } from './redirect.ts'
+import type { CompiledShadow } from './shadow.ts'
 
 /** What a Plan lends to its destinations. */
 export interface DestinationNeeds {
@@ -29,6 +30,11 @@ export interface CompiledForward {
   readonly responseChanges: CompiledChanges
   readonly hidesServiceTime: boolean
   readonly cors: Cors | null
+  readonly shadow: CompiledShadow | null
+  /** It is copied for a shadow, or kept for another try. */
+  readonly hasCompanions: boolean
+  /** What the upstream is told to have for one try; 0: no limit. */
+  readonly expectedTimeoutMs: number
 }
 
 export type CompiledAction =
@@ -80,8 +86,20 @@ function compileAction({ action }: Destination, route: Route, needs: Destination
         responseChanges: compileChanges(action.responseHeaders),
         hidesServiceTime: changesField(action.responseHeaders, 'x-envoy-upstream-service-time'),
         cors: action.cors ? new Cors(action.cors) : null,
+        shadow: compileShadow(action, needs),
+        hasCompanions: action.shadow !== undefined || action.retry !== undefined,
+        expectedTimeoutMs: expectedTimeout(action),
       }
   }
+}
+
+function compileShadow({ shadow, timeoutMs }: Forward, needs: DestinationNeeds): CompiledShadow | null {
+  return shadow ? { shadow, cluster: needs.cluster(shadow.cluster), timeoutMs } : null
+}
+
+function expectedTimeout({ timeoutMs, retry }: Forward): number {
+  const perTryMs = retry?.perTryTimeoutMs ?? 0
+  return perTryMs > 0 && (timeoutMs === 0 || perTryMs < timeoutMs) ? perTryMs : timeoutMs
 }
 
 /** Whether a line of this name does not survive. */

@@ -38,9 +38,11 @@ import {
   writeResponseHead,
   writeSwitchHead,
 } from './response-head.ts'
+import { Retries } from './retry.ts'
 import { findRoute } from './router.ts'
 import type { HashKey } from '../model/destination.ts'
 import type { Settings } from '../model/settings.ts'
+import { castShadow, type ShadowRequest } from './shadow.ts'
 import { chosenUpgrade, switchesTo } from './upgrade.ts'
 
 /** Most heads with our fields; a longer one makes it grow. */
@@ -60,6 +62,8 @@ type State =
   | 'admitted'
   /** It waits for a connection to its endpoint. */
   | 'connecting'
+  /** It waits for its next try. */
+  | 'backing-off'
   /** It is on its way; no answer yet. */
   | 'sent'
   /** The answer's head is out. */
@@ -82,7 +86,12 @@ export class Exchange
   private sentTime = 0
   private readonly routeTimer: Timer = new Timer(this)
   private readonly idleTimer: Timer = new Timer(this)
+  /** Of one try, or before the next. */
+  private readonly tryTimer: Timer = new Timer(this)
   private tunnelEnds = 0
+  private keyHash = -1
+  private retries: Retries | null = null
+  private shadow: ShadowRequest | null = null
 
   // Facts for the heads (request-head.ts, response-head.ts); valid while they are written.
   head!: Head
@@ -137,6 +146,7 @@ export class Exchange
     this.upgrade = ''
     this.maxForwards = -1
     this.answerChanges = null
+    this.keyHash = -1
     this.startTime = this.plane.wheel.time
     this.startMs = Date.now()
     this.connectionId = client.id
@@ -319,8 +329,8 @@ export class Exchange
       this.fail(FAULTS.overflow)
       return
     }
-    const endpoint =
-      forward.forward.hash === undefined ? cluster.pick() : this.pickByHash(cluster, forward.forward.hash)
+    if (forward.forward.hash !== undefined) this.readKey(forward.forward.hash)
+    const endpoint = this.pick(cluster)
     if (endpoint === null) {
       this.fail(FAULTS.noHealthyUpstream)
       return
@@ -331,6 +341,7 @@ export class Exchange
     this.sentHead = this.requestOut.buffer
     this.sentHeadLength = this.requestOut.position
     cluster.meter.started()
+    if (forward.hasCompanions) this.prepareCompanions(forward, cluster)
     if (head.expectCount > 0 && !this.http10) this.connection.continueBody(CONTINUE)
     this.sendTo(endpoint)
   }
@@ -343,10 +354,27 @@ export class Exchange
     return answer.isPreflight
   }
 
-  private pickByHash(cluster: ClusterState, key: HashKey): EndpointState | null {
+  private readKey(key: HashKey): void {
     const { hash, changes } = readHashKey(key, this.head, this.externalAddress)
+    this.keyHash = hash
     if (changes !== null) this.answerChanges = joinChanges(this.answerChanges, changes)
-    return cluster.pickFor(hash)
+  }
+
+  private pick(cluster: ClusterState): EndpointState | null {
+    return this.keyHash < 0 ? cluster.pick() : cluster.pickFor(this.keyHash)
+  }
+
+  /** A copy for a shadow, the octets for another try. */
+  private prepareCompanions({ shadow, forward }: CompiledForward, cluster: ClusterState): void {
+    const { requestOut, plane } = this
+    if (shadow !== null) this.shadow = castShadow(shadow, requestOut, this.peerAddress, plane)
+    if (forward.retry) this.retries = new Retries(forward.retry, cluster, plane.limits.bufferedBytesMax)
+    this.retries?.keep(requestOut.buffer, 0, requestOut.position)
+  }
+
+  private keepForCompanions(octets: Uint8Array, start: number, end: number): void {
+    if (this.retries !== null) this.retries.keep(octets, start, end)
+    if (this.shadow !== null) this.shadow.append(octets, start, end)
   }
 
   private sendTo(endpoint: EndpointState): void {
@@ -383,6 +411,7 @@ export class Exchange
     if (fault === FAULTS.connectTimeout) meter.count(CELL.connectTimeouts)
     else if (fault === FAULTS.connectFailed) meter.count(CELL.connectFailures)
     else meter.count(CELL.pendingOverflows)
+    if (this.triesAgain(0, fault)) return
     // Nothing was sent: another endpoint may be asked, whatever the method.
     const other = fault === FAULTS.connectFailed && this.upstreamAttempts === 1 ? this.forward.cluster!.pick() : null
     if (other !== null && other.endpoint.id !== this.upstreamHost) this.sendTo(other)
@@ -391,7 +420,7 @@ export class Exchange
 
   /** The endpoint left before anything was sent to it. */
   private sendToOther(): void {
-    const endpoint = this.forward.cluster!.pick()
+    const endpoint = this.pick(this.forward.cluster!)
     if (endpoint === null) this.fail(FAULTS.noHealthyUpstream)
     else this.sendTo(endpoint)
   }
@@ -406,8 +435,10 @@ export class Exchange
   onBody(buffer: Buffer, start: number, end: number): void {
     const out = this.headSent ? this.plane.toUpstream : this.requestOut
     out.reserve(end - start + 16)
+    const from = out.position
     if (this.framing === CHUNKED) writeChunk(out, buffer, start, end)
     else out.copy(buffer, start, end)
+    if (this.forward.hasCompanions) this.keepForCompanions(out.buffer, from, out.position)
   }
 
   onBodyEnd(): void {
@@ -418,6 +449,7 @@ export class Exchange
       const out = this.headSent ? this.plane.toUpstream : this.requestOut
       out.reserve(LAST_CHUNK.length)
       out.octets(LAST_CHUNK)
+      this.keepForCompanions(LAST_CHUNK, 0, LAST_CHUNK.length)
     }
     this.flushRequest()
     const { timeoutMs, idleTimeoutMs } = this.forward.forward
@@ -431,13 +463,17 @@ export class Exchange
 
   private flushRequest(): void {
     const { upstream } = this
+    if (this.shadow !== null) this.shadow.flush(this.requestEnded)
     if (upstream === null) return
     if (!this.headSent) {
       this.headSent = true
       upstream.write(this.requestOut)
     } else if (this.plane.toUpstream.position > 0) upstream.write(this.plane.toUpstream)
-    if (this.requestEnded) upstream.requestComplete()
-    else {
+    if (this.requestEnded) {
+      upstream.requestComplete()
+      if (this.retries !== null && this.retries.tryTimeoutMs > 0)
+        this.plane.wheel.set(this.tryTimer, this.retries.tryTimeoutMs)
+    } else {
       if (upstream.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.connection.pauseBody()
       this.touchIdle()
     }
@@ -471,6 +507,7 @@ export class Exchange
 
   private relayHead(head: Head, framing: number): void {
     const { plane, connection } = this
+    if (this.retries !== null && this.triesAgain(head.status, null)) return
     this.state = 'answering'
     this.status = head.status
     this.framing = framing
@@ -534,7 +571,7 @@ export class Exchange
     else {
       this.releaseEndpoint()
       if (reused && fault === FAULTS.upstreamClosed && this.mayResend()) this.resend()
-      else this.fail(fault)
+      else if (!this.triesAgain(0, fault)) this.fail(fault)
     }
   }
 
@@ -562,6 +599,31 @@ export class Exchange
     endpoint.open(this)
   }
 
+  /** Whether this outcome of a try leads to another one (retry_policy). */
+  private triesAgain(status: number, fault: Fault | null): boolean {
+    const { retries } = this
+    if (retries === null || !this.requestEnded || !retries.next(status, fault)) return false
+    this.abandonUpstream()
+    this.state = 'backing-off'
+    this.plane.wheel.set(this.tryTimer, retries.backOffMs)
+    return true
+  }
+
+  private tryAgain(): void {
+    const { due } = this.routeTimer
+    this.retries!.write(this.requestOut, due === 0 ? 0 : due - this.plane.wheel.time)
+    this.headSent = false
+    this.sendToOther()
+  }
+
+  /** per_try_timeout. */
+  private endTry(): void {
+    const fault = FAULTS.upstreamPerTryTimeout
+    this.forward.cluster!.meter.count(CELL.perTryTimeouts)
+    this.abandonUpstream()
+    if (!this.triesAgain(0, fault)) this.fail(fault)
+  }
+
   onBodyFault(fault: Fault): void {
     this.abandonUpstream()
     if (this.state === 'answering') this.breakOff(fault)
@@ -580,6 +642,11 @@ export class Exchange
     if (this.state === 'unused') return
     if (this.state === 'tunnel') {
       this.closeTunnel()
+      return
+    }
+    if (timer === this.tryTimer) {
+      if (this.state === 'backing-off') this.tryAgain()
+      else if (this.state === 'sent') this.endTry()
       return
     }
     const fault = timer === this.routeTimer ? FAULTS.upstreamTimeout : FAULTS.streamIdle
@@ -618,7 +685,7 @@ export class Exchange
         : fault.flag === 'OM'
           ? `retry-after: ${this.plane.limits.retryAfterSeconds}\r\n`
           : ''
-    this.reply({ status: fault.status, body: fault.text, lines })
+    this.reply({ status: fault.status, body: this.retries === null ? fault.text : this.retries.textOf(fault), lines })
   }
 
   private note(fault: Fault): void {
@@ -717,12 +784,21 @@ export class Exchange
     this.endpoint = null
   }
 
+  private endCompanions(): void {
+    this.plane.wheel.clear(this.tryTimer)
+    this.retries?.end()
+    this.retries = null
+    if (!this.requestEnded) this.shadow?.abandon()
+    this.shadow = null
+  }
+
   private end(): void {
     const { plane, status, flags } = this
     const { wheel } = plane
     wheel.clear(this.routeTimer)
     wheel.clear(this.idleTimer)
     this.releaseEndpoint()
+    if (this.retries !== null || this.shadow !== null) this.endCompanions()
     this.state = 'unused'
     this.durationMs = wheel.time - this.startTime
     if (this.bytesIn === 0) this.bytesIn = this.connection.bodyBytes

@@ -175,9 +175,9 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   } else writeRequestId(out)
   mark(facts, MARK.requestId, start, out.position)
   out.crlf()
-  if (forward.forward.timeoutMs > 0 && !settings.suppressEnvoyHeaders) {
+  if (forward.expectedTimeoutMs > 0 && !settings.suppressEnvoyHeaders) {
     out.octets(EXPECTED_TIMEOUT)
-    out.decimal(forward.forward.timeoutMs)
+    out.decimal(forward.expectedTimeoutMs)
     out.crlf()
   }
   if (forward.rewrite.kind !== 'none' && !settings.suppressEnvoyHeaders) {

@@ -69,13 +69,14 @@ const HOLES: Readonly<Record<string, string>> = {
   '<number>': '\\d+',
   '<hash>': '[^"]+',
   '<client>': '[0-9a-f.:]+',
+  '<what is left>': String.raw`\d+`,
 }
 
 /** The recorded text may have holes: `<uuid>`, `<12 characters>`. */
 export function matches(recorded: string, actual: string): boolean {
   if (!recorded.includes('<')) return recorded === actual
   const pattern = recorded
-    .split(/(<uuid>|<number>|<hash>|<client>|<\d+ characters>)/)
+    .split(/(<what is left>|<uuid>|<number>|<hash>|<client>|<\d+ characters>)/)
     .map(
       (part) =>
         HOLES[part] ??
