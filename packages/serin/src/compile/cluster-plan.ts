@@ -34,7 +34,6 @@ type ClusterFields = Pick<
   | 'cluster_tag'
   | 'stats_name'
   | 'shadow'
-  | 'outlier_detection'
 >
 
 /** Undefined: the Mapping cannot be used; the report says why. */
@@ -52,11 +51,6 @@ export function readClusterPlan(
   if (spec.health_checks !== undefined && resolver === 'service') {
     report.warning('health-checks-ignored', 'health_checks work only with an endpoint resolver', {
       path: ['spec', 'health_checks'],
-    })
-  }
-  if (spec.outlier_detection !== undefined) {
-    report.error('not-supported', 'outlier_detection is not supported, neither here nor by Emissary', {
-      path: ['spec', 'outlier_detection'],
     })
   }
   if (resolver === undefined || report.failed) return undefined

@@ -1,4 +1,5 @@
 /** A resource's `spec`, held against its schema: what is wrong is reported, what Emissary's compiler reads all the same is let through. */
+import { ANSWERS } from '../resources/ambassador/answers.ts'
 import type { Kind } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
 import { type Path, type Problem, schemaOf, type Schema, validate } from '../resources/schema.ts'
@@ -21,7 +22,23 @@ export function checkSpec<T>(
     if (isTolerable(problem, value)) report.warning(code, message, details)
     else report.error(code, message, details)
   }
+  reportAnswers(kind, spec, report)
   return report.failed ? undefined : ({ ...defaults, ...spec } as T)
+}
+
+/** Says what is read and does nothing here. */
+function reportAnswers(kind: Kind, spec: Readonly<Record<string, unknown>>, report: Report): void {
+  const answers = ANSWERS[kind.kind]
+  if (answers === undefined) return
+  for (const [field, value] of Object.entries(spec)) {
+    const found = Object.hasOwn(answers, field) ? answers[field] : undefined
+    if (found === undefined || found.answer === 'safer' || value === schemaOfSpec(kind).properties?.[field]?.default)
+      continue
+    const path = ['spec', field]
+    if (found.answer === 'no-effect') report.warning('no-effect', `${field} has no effect: ${found.because}`, { path })
+    else if (found.drops === true) report.error('refused', `${field} is refused: ${found.because}`, { path })
+    else report.warning('refused', `${field} is refused: ${found.because}`, { path })
+  }
 }
 
 function schemaOfSpec(kind: Kind): Schema {

@@ -67,9 +67,11 @@ export function downstreamTls(
   const home =
     context === undefined || spec.tls?.ca_secret !== undefined ? namespaceOf(host) : namespaceOf(context.object)
   const ca = readCa(settings, home, sources, report)
+  const crl = readCrl(settings, home, sources, report)
   return {
     ...pair,
     ...(ca !== undefined && { ca }),
+    ...(crl !== undefined && { crl }),
     clientCertRequired: settings.cert_required ?? false,
     ...(isVersion(settings.min_tls_version) && { minVersion: settings.min_tls_version }),
     ...(isVersion(settings.max_tls_version) && { maxVersion: settings.max_tls_version }),
@@ -120,7 +122,7 @@ export function upstreamTls(
 
 function contextKeyPair({ object, spec }: TlsContextPlan, sources: TlsSources, report: Report): KeyPair | undefined {
   if (spec.secret !== undefined) {
-    return readKeyPair(secretKey(spec.secret, object, spec), sources, report, ['spec', 'secret'])
+    return readKeyPair(namedSecret(spec.secret, namespaceOf(object), spec), sources, report, ['spec', 'secret'])
   }
   const { cert_chain_file: certFile, private_key_file: keyFile } = spec
   if (certFile === undefined || keyFile === undefined) return undefined
@@ -133,11 +135,14 @@ function contextKeyPair({ object, spec }: TlsContextPlan, sources: TlsSources, r
   return undefined
 }
 
+interface Namespacing {
+  readonly secret_namespacing?: boolean
+}
+
 /** `name.namespace`, unless secret_namespacing is off. */
-function secretKey(name: string, object: KubeObject, spec: TlsContextSpec): string {
+function namedSecret(name: string, namespace: string, { secret_namespacing: namespacing = true }: Namespacing): string {
   const dot = name.lastIndexOf('.')
-  if (dot === -1 || spec.secret_namespacing === false) return `${namespaceOf(object)}/${name}`
-  return `${name.slice(dot + 1)}/${name.slice(0, dot)}`
+  return dot === -1 || !namespacing ? `${namespace}/${name}` : `${name.slice(dot + 1)}/${name.slice(0, dot)}`
 }
 
 function readKeyPair(key: string, sources: TlsSources, report: Report, path: readonly string[]): KeyPair | undefined {
@@ -170,7 +175,7 @@ function pairProblem({ cert, key }: KeyPair): string | undefined {
 }
 
 function readCa(
-  spec: TlsSpec & { readonly secret_namespacing?: boolean },
+  spec: TlsSpec & Namespacing,
   namespace: string,
   sources: TlsSources,
   report: Report,
@@ -184,16 +189,28 @@ function readCa(
     return text
   }
   if (spec.ca_secret === undefined) return undefined
-  const dot = spec.ca_secret.lastIndexOf('.')
-  const whole = dot === -1 || spec.secret_namespacing === false
-  const key = whole
-    ? `${namespace}/${spec.ca_secret}`
-    : `${spec.ca_secret.slice(dot + 1)}/${spec.ca_secret.slice(0, dot)}`
+  const key = namedSecret(spec.ca_secret, namespace, spec)
   const secret = sources.secrets.get(key)
   const ca = secret === undefined ? undefined : (secretText(secret, 'tls.crt') ?? secretText(secret, 'ca.crt'))
   if (ca === undefined)
     report.error('unknown-secret', `no Secret "${key}" with a tls.crt`, { path: ['spec', 'ca_secret'] })
   return ca
+}
+
+/** Revoked client certificates: the Secret's crl.pem. */
+function readCrl(
+  spec: TlsSpec & Namespacing,
+  namespace: string,
+  sources: TlsSources,
+  report: Report,
+): string | undefined {
+  if (spec.crl_secret === undefined) return undefined
+  const key = namedSecret(spec.crl_secret, namespace, spec)
+  const secret = sources.secrets.get(key)
+  const crl = secret === undefined ? undefined : secretText(secret, 'crl.pem')
+  if (crl === undefined)
+    report.error('unknown-secret', `no Secret "${key}" with a crl.pem`, { path: ['spec', 'crl_secret'] })
+  return crl
 }
 
 function secretText(secret: KubeObject, name: string): string | undefined {

@@ -35,6 +35,8 @@ export interface DownstreamTls {
   readonly cert: string
   readonly key: string
   readonly ca?: string
+  /** Revoked client certificates, PEM. */
+  readonly crl?: string
   readonly clientCertRequired: boolean
   readonly minVersion?: 'v1.0' | 'v1.1' | 'v1.2' | 'v1.3'
   readonly maxVersion?: 'v1.0' | 'v1.1' | 'v1.2' | 'v1.3'

@@ -112,10 +112,7 @@ export const MODULE_FIELDS: Readonly<Record<string, ModuleField>> = {
       remove_accept_encoding_header: flag,
     }),
   ),
-  header_case_overrides: safer(
-    list(text),
-    'Emissary 4 lets the whole configuration be refused by it; here it is left out',
-  ),
+  header_case_overrides: noEffect("Emissary 4's Envoy refuses the whole configuration over it", list(text)),
   headers_with_underscores_action: same(oneOf('ALLOW', 'REJECT_REQUEST', 'DROP_HEADER')),
   ip_allow: safer(ipRules, 'a bad address lets nobody in; Emissary would let everybody in'),
   ip_deny: same(ipRules),

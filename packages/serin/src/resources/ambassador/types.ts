@@ -60,7 +60,6 @@ export interface MappingSpec {
   readonly stats_name?: string
   readonly dns_type?: string
   readonly respect_dns_ttl?: boolean
-  readonly outlier_detection?: unknown
 }
 
 export interface RegexReplacementSpec {
