@@ -68,6 +68,8 @@ export class DataPlane implements ClientContext, PlanNeeds {
   readonly connections: Set<ServerConnection<ClientOfListener>> = new Set<ServerConnection<ClientOfListener>>()
   draining = false
   bugs = 0
+  /** Under way. */
+  requests = 0
   private readonly clients: Map<string, number> = new Map<string, number>()
   private readonly freeExchanges: PooledExchange[] = []
   private connectionId = 0
@@ -126,11 +128,18 @@ export class DataPlane implements ClientContext, PlanNeeds {
     else this.clients.delete(address)
   }
 
+  /** Whether a new request is refused before anything is done for it. */
+  get overloaded(): boolean {
+    return this.requests > this.limits.requestsPerWorkerMax || this.wheel.lagMs > this.limits.loopLagMsMax
+  }
+
   takeExchange(): PooledExchange {
+    this.requests++
     return this.freeExchanges.pop() ?? this.newExchange(this)
   }
 
   giveBack(exchange: PooledExchange): void {
+    this.requests--
     if (this.freeExchanges.length < FREE_EXCHANGES_MAX) this.freeExchanges.push(exchange)
   }
 

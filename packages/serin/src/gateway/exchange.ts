@@ -159,7 +159,7 @@ export class Exchange
   onRequest(head: Head, framing: number): void {
     this.head = head
     this.framing = framing
-    const fault = this.admit(head)
+    const fault = this.admit(head) ?? (this.plane.overloaded ? FAULTS.overload : null)
     if (fault !== null) this.fail(fault)
     else if (this.target.form === 'asterisk') this.reply({ status: 200, body: '' })
     else if (this.maxForwards === -2) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })

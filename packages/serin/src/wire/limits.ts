@@ -28,6 +28,10 @@ export interface Limits {
   readonly connectionsPerWorkerMax: number
   /** 0: no limit. */
   readonly connectionsPerClientMax: number
+  /** Requests under way in one worker. Beyond: 503 with Retry-After, before anything is done for them. */
+  readonly requestsPerWorkerMax: number
+  /** How late the event loop may be on average before new requests are refused in the same way. */
+  readonly loopLagMsMax: number
   /** Requests waiting for a connection to one endpoint, per worker. Beyond: 503. */
   readonly queuedPerEndpointMax: number
   /** Idle connections kept to one endpoint, per worker. */
@@ -73,6 +77,8 @@ export const DEFAULT_LIMITS: Limits = {
   bufferedBytesMax: 256 * 1024,
   connectionsPerWorkerMax: 16_000,
   connectionsPerClientMax: 0,
+  requestsPerWorkerMax: 20_000,
+  loopLagMsMax: 1000,
   queuedPerEndpointMax: 1024,
   idlePerEndpointMax: 256,
   requestsPerUpstreamConnectionMax: 1_000_000,

@@ -8,6 +8,9 @@ const TICK_MS = 20
 /** The wheel spans SLOTS × TICK_MS; a later deadline goes round again. */
 const SLOTS = 512
 
+/** Weight of the newest tick. */
+const LAG_SMOOTHING = 0.25
+
 /** A deadline that belongs to `owner`. */
 export class Timer {
   /** Time of the wheel's clock, or 0 when not set. */
@@ -28,9 +31,13 @@ export class TimerWheel {
   private readonly startedAt = performance.now()
   private interval: NodeJS.Timeout | null = null
   private count = 0
+  private expectedAt = 0
 
   /** Milliseconds of a clock that never goes back, as of the last `touch`: read once per event, not per use. */
   time: number = performance.now()
+
+  /** How late the loop is, smoothed over some ticks; 0 while nothing waits. */
+  lagMs = 0
 
   touch(): number {
     this.time = performance.now()
@@ -60,6 +67,7 @@ export class TimerWheel {
   stop(): void {
     if (this.interval) clearInterval(this.interval)
     this.interval = null
+    this.lagMs = 0
   }
 
   /** When a slot is looked at next. */
@@ -94,12 +102,16 @@ export class TimerWheel {
 
   private start(): void {
     this.tick = Math.floor((performance.now() - this.startedAt) / TICK_MS)
+    this.expectedAt = performance.now() + TICK_MS
     this.interval = setInterval(() => this.advance(), TICK_MS)
     this.interval.unref()
   }
 
   private advance(): void {
+    const late = performance.now() - this.expectedAt
     const now = this.touch()
+    this.lagMs += (Math.max(late, 0) - this.lagMs) * LAG_SMOOTHING
+    this.expectedAt = now + TICK_MS
     const until = Math.floor((now - this.startedAt) / TICK_MS)
     while (this.tick < until) {
       this.tick++
