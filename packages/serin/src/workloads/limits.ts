@@ -91,3 +91,6 @@ export const FORWARD_TRIES_MAX = 3
 export const FORWARD_CONNECTIONS_MAX = 10_000
 /** Clients that one Service with affinity remembers. */
 export const AFFINITY_CLIENTS_MAX = 10_000
+
+/** How often an autoscaler looks (Kubernetes' default). */
+export const AUTOSCALE_MS = 15_000

@@ -1,9 +1,11 @@
 import type { Store } from '../store/store.ts'
+import { startAutoscaler } from './autoscaling/controller.ts'
+import type { MetricSource } from './autoscaling/metrics.ts'
 import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointController } from './endpoints/controller.ts'
 import { startGarbageCollector } from './garbage/collector.ts'
 import { startNamespaceController } from './garbage/namespaces.ts'
-import type { PodAccess, UsageAccess } from './pods/access.ts'
+import type { ContainerUsage, PodAccess, UsageAccess } from './pods/access.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
 import { createEndpointGate, type EndpointGate } from './endpoint-gate.ts'
 import { EventRecorder } from './events.ts'
@@ -33,9 +35,14 @@ export interface WorkloadsOptions {
   readonly runtime?: RuntimeChoice
   /** Addresses for Services of type LoadBalancer, as `127.112.0.0/16` (the default) or `10.0.0.5-10.0.0.9`; `none` leaves them pending. */
   readonly loadBalancerRange?: string
+  /** Metrics of the gateway for autoscalers, as `requests_per_second`. Absent: such metrics cannot be read. */
+  readonly traffic?: TrafficMetrics
   /** Default: to nowhere. */
   readonly log?: Log
 }
+
+/** The gateway's counters as autoscaling/v2 asks for them (metric types Pods and Object). */
+export type TrafficMetrics = Pick<MetricSource, 'pod' | 'object'>
 
 /** All pods of this machine share this address; each has its own ports. */
 const LOOPBACK = '127.0.0.1'
@@ -72,6 +79,7 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
   const gate = createEndpointGate(room)
   await room.synced
   const kubelet = await startKubeletFor(options, room, gate)
+  controllers.push(startAutoscaler(room, metricSource(kubelet?.usage, options.traffic)))
   return {
     pods: kubelet?.access,
     usage: kubelet?.usage,
@@ -80,6 +88,21 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
       await kubelet?.stop({ keepPods })
       room.stop()
     },
+  }
+}
+
+/** What autoscalers read: use of this machine from the runtimes, requests and latency from whoever counts them. */
+function metricSource(usage: UsageAccess | undefined, traffic: TrafficMetrics | undefined): MetricSource {
+  return {
+    resource: (pod, name, container) => {
+      const containers = usage?.pod(pod)?.filter((entry) => container === undefined || entry.name === container)
+      if (containers === undefined || containers.length === 0) return undefined
+      const of = (entry: ContainerUsage): number =>
+        name === 'cpu' ? entry.usage.cpuCores * 1000 : entry.usage.memoryBytes
+      return containers.reduce((sum, entry) => sum + of(entry), 0)
+    },
+    pod: (pod, metric) => traffic?.pod(pod, metric),
+    object: (object, metric) => traffic?.object(object, metric),
   }
 }
 
