@@ -42,6 +42,10 @@ test('the shop answers as its README says', async () => {
   })
   equal((await app.inject({ method: 'DELETE', url: '/v3-beta/items/2' })).statusCode, 204)
   equal((await app.inject({ method: 'DELETE', url: '/v2/items/1' })).statusCode, 404)
+  const { paths } = (await app.inject('/v1/openapi.json')).json() as {
+    paths: Record<string, Record<string, { responses: object }>>
+  }
+  deepEqual(Object.keys(paths['/items']?.['post']?.responses ?? {}), ['201'])
   const { latest, versions } = (await app.inject('/versions')).json() as {
     latest: string
     versions: { status: string }[]

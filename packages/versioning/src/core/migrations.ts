@@ -255,10 +255,19 @@ export function olderSchema(chain: Chain, current: ChangeSchema): ChangeSchema {
   let result = current
   for (const { schema } of chain.steps.toReversed()) {
     const { response, ...parts } = schema
-    const merged = response === undefined ? {} : { response: { ...result.response, ...response } }
+    const merged =
+      response === undefined ? {} : { response: { ...result.response, ...known(response, current.response) } }
     result = { ...result, ...parts, ...merged }
   }
   return result
+}
+
+/** A change may be about several routes: each takes the statuses it has. */
+function known(older: object, current: ChangeSchema['response']): object {
+  if (current === undefined) return older
+  const has = (status: string): boolean =>
+    Object.keys(current).some((own) => own === status || own === 'default' || own.toLowerCase() === `${status[0]}xx`)
+  return Object.fromEntries(Object.entries(older).filter(([status]) => has(status)))
 }
 
 export function touchesRequest(chain: Chain): boolean {
