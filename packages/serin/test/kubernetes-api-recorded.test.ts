@@ -3,6 +3,7 @@ import { request, type RequestOptions } from 'node:https'
 import { describe, test } from 'node:test'
 import type { KubeObject } from '../src/resources/object.ts'
 import { ConfigMap, findKind, Namespace } from '../src/resources/kinds.ts'
+import { startWorkloads } from '../src/workloads/workloads.ts'
 import { ADMIN, openTestApi, type TestApi } from './api-process.ts'
 import { difference, documentedDifferences, isMap, readCases } from './recorded.ts'
 
@@ -51,6 +52,8 @@ describe('recorded exchanges with a real API server are answered the same', { co
 
 async function replay(recorded: HttpCase): Promise<void> {
   const server = await openTestApi()
+  const { store, directory } = server
+  const workloads = await startWorkloads({ store, directory, imagesFile: `${directory}/images.json`, runtime: 'none' })
   try {
     await server.store.create(
       Namespace,
@@ -73,6 +76,7 @@ async function replay(recorded: HttpCase): Promise<void> {
     }
     assert.equal(failures.join('\n'), '')
   } finally {
+    await workloads.stop()
     await server.close()
   }
 }

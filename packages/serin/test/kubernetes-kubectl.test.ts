@@ -150,7 +150,7 @@ function run({ cmd, stdin }: Step, home: string): Promise<Result> {
     const child = spawn('bash', ['-c', cmd], {
       cwd: join(home, 'work'),
       env: {
-        PATH: `${join(home, 'bin')}${delimiter}${process.env['PATH'] ?? ''}`,
+        PATH: [join(home, 'bin'), '/usr/local/bin', '/usr/bin', '/bin'].join(delimiter),
         HOME: home,
         KUBECONFIG: join(home, 'config'),
       },

@@ -130,6 +130,14 @@ export function attributesOf(route: Route, verb: Verb, method: string, path: str
         ...(route.namespace === undefined ? {} : { namespace: route.namespace }),
         ...(route.name === undefined ? {} : { name: route.name }),
       }
+    case 'refused':
+      return {
+        type: 'resource',
+        verb: method === 'GET' ? 'get' : 'create',
+        group: route.kind.group,
+        plural: route.kind.plural,
+        ...(route.namespace === undefined ? {} : { namespace: route.namespace }),
+      }
     case 'review':
       return { type: 'resource', verb, group: route.group, plural: route.plural }
     case 'metrics':

@@ -1,7 +1,8 @@
 /** Which groups, versions and resources there are: the old documents and the aggregated one. Pure. */
 import { createHash } from 'node:crypto'
 import { KINDS, type Kind } from '../resources/kinds.ts'
-import { REVIEWS, servedGroups, type GroupVersion } from './route.ts'
+import { REFUSED } from './refused.ts'
+import { METRICS_GROUP, REVIEWS, servedGroups, type GroupVersion } from './route.ts'
 
 const STORED_VERBS = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch']
 const SUBRESOURCE_VERBS = ['get', 'patch', 'update']
@@ -31,9 +32,16 @@ export function apiVersions(address: string): unknown {
   }
 }
 
+/** What this server has of what not every server has. */
+export interface Extras {
+  readonly metrics: boolean
+}
+
+const isServed = (group: string, { metrics }: Extras): boolean => metrics || group !== METRICS_GROUP
+
 /** `/apis`. */
-export function groupList(): unknown {
-  const groups = [...servedGroups().keys()].filter((group) => group !== '').map(groupEntry)
+export function groupList(extras: Extras): unknown {
+  const groups = [...servedGroups().keys()].filter((group) => group !== '' && isServed(group, extras)).map(groupEntry)
   return { kind: 'APIGroupList', apiVersion: 'v1', groups }
 }
 
@@ -73,8 +81,9 @@ function resourcesOf({ group, version }: GroupVersion): ApiResource[] {
       verbs: ['create'],
     }),
   )
-  return [...kinds.flatMap((kind) => [mainResource(kind), ...subresources(kind)]), ...reviews].sort((a, b) =>
-    a.name < b.name ? -1 : 1,
+  const refused = REFUSED.filter((kind) => kind.group === group && kind.version === version)
+  return [...[...kinds, ...refused].flatMap((kind) => [mainResource(kind), ...subresources(kind)]), ...reviews].sort(
+    (a, b) => (a.name < b.name ? -1 : 1),
   )
 }
 
@@ -143,8 +152,10 @@ function storageVersionHash({ group, version, kind }: Kind): string {
 }
 
 /** `/api` and `/apis` for clients that ask for everything at once. */
-export function aggregated(which: 'api' | 'apis', version: string): unknown {
-  const groups = [...servedGroups()].filter(([group]) => (group === '') === (which === 'api'))
+export function aggregated(which: 'api' | 'apis', version: string, extras: Extras): unknown {
+  const groups = [...servedGroups()].filter(
+    ([group]) => (group === '') === (which === 'api') && isServed(group, extras),
+  )
   return {
     kind: 'APIGroupDiscoveryList',
     apiVersion: `apidiscovery.k8s.io/${version}`,

@@ -2,7 +2,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { aggregated, apiGroup, apiVersions, groupList, resourceList } from './discovery.ts'
 import { contentTypeOf, encode, negotiate } from './negotiate.ts'
-import { documentAt, openApiIndex, openApiV2 } from './openapi.ts'
+import {
+  documentAt,
+  OPENAPI_V2_PROTOBUF,
+  OPENAPI_V2_PROTOBUF_TYPE,
+  openApiIndex,
+  openApiV2,
+  openApiV2Protobuf,
+} from './openapi.ts'
 import type { Route } from './route.ts'
 import { notAllowed } from './status.ts'
 
@@ -64,11 +71,13 @@ function sendDiscovery(
   const representation = negotiate(request.headers.accept)
   const root = version === undefined && (group === undefined || group === '')
   if (root && representation.as === 'APIGroupDiscoveryList') {
-    const body = aggregated(group === undefined ? 'apis' : 'api', representation.version ?? 'v2')
+    const body = aggregated(group === undefined ? 'apis' : 'api', representation.version ?? 'v2', {
+      metrics: asked.hasMetrics,
+    })
     return sendBody(response, contentTypeOf(representation), encode(body, representation))
   }
   const plain = { format: representation.format }
-  const body = discoveryDocument({ group, version, address })
+  const body = discoveryDocument({ group, version, address, metrics: asked.hasMetrics })
   sendBody(response, contentTypeOf(plain), encode(body, plain))
 }
 
@@ -76,12 +85,14 @@ function discoveryDocument({
   group,
   version,
   address,
+  metrics,
 }: {
-  group: string | undefined
-  version: string | undefined
-  address: string
+  readonly group: string | undefined
+  readonly version: string | undefined
+  readonly address: string
+  readonly metrics: boolean
 }): unknown {
-  if (group === undefined) return groupList()
+  if (group === undefined) return groupList({ metrics })
   if (version !== undefined) return resourceList({ group, version })
   return group === '' ? apiVersions(address) : apiGroup(group)
 }
@@ -92,7 +103,11 @@ function sendDocument({ request, response, isReady }: DocumentRequest, path: str
     return sendJson(response, {
       paths: ['/api', '/apis', '/healthz', '/livez', '/openapi/v2', '/openapi/v3', '/readyz', '/version'],
     })
-  if (path === '/openapi/v2') return sendBody(response, 'application/json', openApiV2())
+  if (path === '/openapi/v2') {
+    if (request.headers.accept?.includes(OPENAPI_V2_PROTOBUF) !== true)
+      return sendBody(response, 'application/json', openApiV2())
+    return sendBody(response, OPENAPI_V2_PROTOBUF_TYPE, openApiV2Protobuf())
+  }
   if (path === '/openapi/v3') return sendText(response, 200, JSON.stringify(openApiIndex()))
   if (path.startsWith('/openapi/v3/')) {
     return sendBody(response, 'application/json', documentAt(path.slice('/openapi/v3/'.length))?.text ?? '')
@@ -110,7 +125,7 @@ function sendJson(response: ServerResponse, body: unknown): void {
   sendBody(response, 'application/json', `${JSON.stringify(body)}\n`)
 }
 
-function sendBody(response: ServerResponse, type: string, text: string): void {
+function sendBody(response: ServerResponse, type: string, text: string | Buffer): void {
   response.writeHead(200, {
     'Content-Type': type,
     'Content-Length': Buffer.byteLength(text),

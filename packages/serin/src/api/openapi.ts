@@ -184,3 +184,19 @@ function asV2Paths(paths: Record<string, unknown>): Record<string, unknown> {
     }),
   ) as Record<string, unknown>
 }
+
+export const OPENAPI_V2_PROTOBUF = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf'
+/** The name asked for is no media type that Go would read. */
+export const OPENAPI_V2_PROTOBUF_TYPE = 'application/com.github.proto-openapi.spec.v2.v1.0+protobuf'
+
+/**
+ * `/openapi/v2` for clients that read it as protobuf only (kubectl, when version 3 did not know a kind): a document without
+ * definitions, because version 3 has them all. Fields: 1 swagger, 2 info (1 title, 2 version), 8 paths, 9 definitions.
+ */
+export function openApiV2Protobuf(): Buffer {
+  const field = (number: number, value: Buffer): Buffer =>
+    Buffer.concat([Buffer.of((number << 3) | 2, value.length), value])
+  const info = Buffer.concat([field(1, Buffer.from('Kubernetes')), field(2, Buffer.from('v1.34.4'))])
+  const empty = Buffer.alloc(0)
+  return Buffer.concat([field(1, Buffer.from('2.0')), field(2, info), field(8, empty), field(9, empty)])
+}

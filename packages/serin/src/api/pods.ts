@@ -172,9 +172,9 @@ export async function connectPod(connection: PodConnection): Promise<void> {
   const pod = await podOf(store, route)
   switch (route.subresource ?? '') {
     case 'exec': {
-      if (handlers?.exec === undefined) throw unavailable('commands')
       const options = execOptions(pod, query)
       requireWebSocket(connection, 'exec')
+      if (handlers?.exec === undefined) throw unavailable('commands')
       return serveExec(connection, handlers.exec.bind(handlers), pod, options)
     }
     case 'portforward':
@@ -224,8 +224,8 @@ export async function servePodAction(handlers: PodHandlers | undefined, resource
       return { code: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } }
     }
     case 'exec':
-      if (handlers?.exec === undefined) throw unavailable('commands')
       execOptions(pod, resource.query)
+      if (handlers?.exec === undefined) throw unavailable('commands')
       throw new StoreError('BadRequest', 'Upgrade request required')
     case 'portforward':
     case 'attach':

@@ -1,5 +1,6 @@
 /** What a request is about: from its method and path to a verb and a resource, or a document. Pure. */
 import { KINDS, type Kind } from '../resources/kinds.ts'
+import { REFUSED, type RefusedKind } from './refused.ts'
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'connect'
 
@@ -26,6 +27,14 @@ export type Route =
       readonly resource: 'pods' | 'nodes'
       readonly namespace?: string
       readonly name?: string
+    }
+  /** A kind of Kubernetes that nothing here acts on. */
+  | {
+      readonly type: 'refused'
+      readonly kind: RefusedKind
+      readonly namespace?: string
+      readonly name?: string
+      readonly watchPath: boolean
     }
   | { readonly type: 'document'; readonly path: string }
   /** In a group and version we serve: answered with a Status. */
@@ -66,11 +75,13 @@ export const REVIEWS: readonly {
   { group: 'authentication.k8s.io', plural: 'selfsubjectreviews', kind: 'SelfSubjectReview', namespaced: false },
 ]
 
+export const METRICS_GROUP = 'metrics.k8s.io'
+
 /** Groups with nothing but reviews or metrics, and their versions. */
 export const OTHER_GROUPS: readonly GroupVersion[] = [
   { group: 'authentication.k8s.io', version: 'v1' },
   { group: 'authorization.k8s.io', version: 'v1' },
-  { group: 'metrics.k8s.io', version: 'v1beta1' },
+  { group: METRICS_GROUP, version: 'v1beta1' },
 ]
 
 const byPlural = new Map<string, Kind>()
@@ -85,7 +96,10 @@ for (const kind of KINDS) {
   versionsOfGroup.set(kind.group, versions)
   for (const version of [kind.version, ...kind.otherVersions]) versions.add(version)
 }
-for (const { group, version } of OTHER_GROUPS) versionsOfGroup.set(group, new Set([version]))
+for (const { group, version } of [...OTHER_GROUPS, ...REFUSED]) {
+  const versions = versionsOfGroup.get(group) ?? new Set()
+  versionsOfGroup.set(group, versions.add(version))
+}
 
 /** The groups served, with their versions, the preferred one first. */
 export function servedGroups(): ReadonlyMap<string, ReadonlySet<string>> {
@@ -122,11 +136,16 @@ function resourceRoute({ group, version }: GroupVersion, parts: readonly string[
   const inNamespace = parts[0] === 'namespaces' && parts.length > 2 && !isNamespaceSubresource(group, parts)
   const namespace = inNamespace ? parts[1] : undefined
   const [plural = '', name, ...subresource] = inNamespace ? parts.slice(2) : parts
-  if (group === 'metrics.k8s.io') return metricsRoute(plural, namespace, name)
+  if (group === METRICS_GROUP) return metricsRoute(plural, namespace, name)
   if (REVIEWS.some((review) => review.group === group && review.plural === plural)) {
     return { type: 'review', group, plural, ...(namespace === undefined ? {} : { namespace }) }
   }
   const kind = byPlural.get(`${group}/${version}/${plural}`)
+  const refused = REFUSED.find((entry) => entry.group === group && entry.version === version && entry.plural === plural)
+  if (refused !== undefined) {
+    const place = namespace === undefined || namespace === '' ? {} : { namespace }
+    return { type: 'refused', kind: refused, watchPath, ...place, ...(name === undefined ? {} : { name }) }
+  }
   if (kind === undefined || (inNamespace && !kind.namespaced)) return { type: 'no-resource' }
   return {
     type: 'resource',

@@ -31,6 +31,8 @@ import { review } from './reviews.ts'
 import { route as routeOf, type ResourceRoute, type Route, type Verb } from './route.ts'
 import { serveScale } from './scale.ts'
 import { serveMetrics, type MetricsHandlers } from './metrics.ts'
+import { emptyList, refusal } from './refused.ts'
+import { notFound } from '../store/registry.ts'
 import { codeOf, noSuchResource, notAllowed, statusOf, type Status } from './status.ts'
 import { serveWatch } from './watch.ts'
 
@@ -42,6 +44,8 @@ const IDLE_MS_MAX = 120_000
 const HEAD_BYTES_MAX = 64 * 1024
 const URL_CHARS_MAX = 16 * 1024
 const CONNECTIONS_MAX = 2_000
+/** A watch of a kind that has no objects ends after this. */
+const REFUSED_WATCH_SECONDS = 1800
 
 export interface ApiOptions {
   readonly store: EmbeddedStore
@@ -159,6 +163,8 @@ async function dispatch(exchange: Exchange, asked: Asked): Promise<Answer | unde
     case 'review':
       if (request.method !== 'POST') throw notAllowed()
       return { code: 201, body: review(route.plural, user, parse(await readBody(request))) }
+    case 'refused':
+      return serveRefused(exchange, asked, route)
     case 'metrics':
       if (request.method !== 'GET') throw notAllowed()
       return { code: 200, body: await serveMetrics(options.metrics, options.store, route, query) }
@@ -178,6 +184,30 @@ async function dispatch(exchange: Exchange, asked: Asked): Promise<Answer | unde
       })
       return undefined
   }
+}
+
+/** Its list is empty for ever; a watch of it waits. */
+async function serveRefused(
+  { options, request, response }: Exchange,
+  { query }: Asked,
+  { kind, name, watchPath }: Extract<Route, { type: 'refused' }>,
+): Promise<Answer | undefined> {
+  if (request.method !== 'GET') {
+    const body =
+      request.method === 'POST'
+        ? (parse(await readBody(request)) as { metadata?: { name?: string } } | null)
+        : undefined
+    throw refusal(kind, name ?? body?.metadata?.name ?? '')
+  }
+  if (name !== undefined) throw notFound(kind, name)
+  if (!watchPath && !isTrue(query.get('watch')))
+    return { code: 200, body: emptyList(kind, String(options.store.revision)) }
+  response.writeHead(200, { 'Content-Type': 'application/json' })
+  response.flushHeaders()
+  const seconds = integer(query, 'timeoutSeconds') ?? REFUSED_WATCH_SECONDS
+  const timer = setTimeout(() => response.end(), seconds * 1000)
+  response.on('close', () => clearTimeout(timer))
+  return undefined
 }
 
 async function serveResource(

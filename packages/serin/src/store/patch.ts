@@ -1,4 +1,5 @@
 /** The patches of the Kubernetes API (API concepts, "Patch"): what an object is afterwards, checked against its kind. Pure. */
+import { isCustom } from '../resources/kubernetes/custom.ts'
 import { DecodeError, decodeObject } from '../resources/kubernetes/decode.ts'
 import type { KubeObject } from '../resources/object.ts'
 import type { Kind } from '../resources/kinds.ts'
@@ -52,7 +53,8 @@ function decoded(
   patch: PlainPatch,
   { fieldValidation, onWarning }: WriteOptions,
 ): KubeObject {
-  const shown = patch.type === 'strategic' ? goText(patch.body) : JSON.stringify(sortedForMessage(patched, patch.body))
+  const touched = isCustom(kind) ? patched : patch.body
+  const shown = patch.type === 'strategic' ? goText(patch.body) : JSON.stringify(sortedForMessage(patched, touched))
   try {
     // A strategic patch works on the typed object: the kind stays what it was.
     const typed = patch.type === 'strategic' ? { ...patched, kind: kind.kind } : patched
@@ -87,8 +89,10 @@ function conversionMessage({ message, goType, found }: DecodeError): string {
 /** Named string types of Go. */
 const GO_STRINGS = /Policy$|Type$|Protocol$|Affinity$|Scheme$|Operator$|Medium$|Phase$|Class$|Status$|UID$/
 
-/** As Go writes what a merge touched: keys in order. What it did not touch stays as it was. */
+/** As Go writes what a merge touched: keys in order. What it did not touch stays as it was; custom resources are sorted whole. */
 function sortedForMessage(value: unknown, patch: unknown): unknown {
+  if (Array.isArray(value) && Array.isArray(patch))
+    return value.map((entry: unknown, index) => sortedForMessage(entry, patch[index]))
   if (!isMap(value) || !isMap(patch)) return value
   const keys = Object.keys(value).sort()
   return Object.fromEntries(keys.map((key) => [key, sortedForMessage(value[key], patch[key])]))

@@ -74,7 +74,7 @@ function defaultTemplate(template: PodTemplate): void {
 }
 
 function immutableSelector(selector: LabelSelector | undefined, current: LabelSelector | undefined): FieldProblem[] {
-  return isSame(selector, current) ? [] : [invalid('spec.selector', selector, 'field is immutable')]
+  return isSame(selector, current) ? [] : [invalid('spec.selector', shown(selector), 'field is immutable')]
 }
 
 function validateDeploymentSpec(spec: DeploymentSpec): FieldProblem[] {
@@ -102,8 +102,9 @@ function validateSelectorAndTemplate({
   if (selector === undefined) problems.push(required('spec.selector'))
   else {
     problems.push(...validateSelector(selector, 'spec.selector'))
-    if (isEmpty(selector)) problems.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'))
-    if (!isUsable(selector)) return [...problems, invalid('spec.selector', selector, 'invalid label selector')]
+    if (isEmpty(selector))
+      problems.push(invalid('spec.selector', shown(selector), 'empty selector is invalid for deployment'))
+    if (!isUsable(selector)) return [...problems, invalid('spec.selector', shown(selector), 'invalid label selector')]
   }
   return [...problems, ...validateTemplate(template, selector)]
 }
@@ -113,7 +114,7 @@ function validateTemplate(template: PodTemplate, selector: LabelSelector | undef
   const problems: FieldProblem[] = []
   const labels = template.metadata?.labels
   if ((selector === undefined || !isEmpty(selector)) && !matches(selector, labels ?? {})) {
-    problems.push(invalid(`${field}.metadata.labels`, labels, '`selector` does not match template `labels`'))
+    problems.push(invalid(`${field}.metadata.labels`, sorted(labels), '`selector` does not match template `labels`'))
   }
   problems.push(...validatePodTemplate(template, field))
   const { restartPolicy, activeDeadlineSeconds } = template.spec
@@ -126,6 +127,17 @@ function validateTemplate(template: PodTemplate, selector: LabelSelector | undef
     )
   }
   return problems
+}
+
+/** As Go writes it: maps in the order of their keys. */
+function shown(selector: LabelSelector | undefined): unknown {
+  return selector?.matchLabels === undefined ? selector : { ...selector, matchLabels: sorted(selector.matchLabels) }
+}
+
+function sorted(labels: Readonly<Record<string, string>> | undefined): unknown {
+  return labels === undefined
+    ? undefined
+    : Object.fromEntries(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 function isEmpty({ matchLabels = {}, matchExpressions = [] }: LabelSelector): boolean {
