@@ -23,6 +23,8 @@ export interface GatewayOptions {
   readonly limits?: Partial<Limits>
   /** File of the access log, 1 for standard output; default: none. */
   readonly accessLog?: string | number
+  /** Further flags of Node for the workers: `--cpu-prof`, `--max-old-space-size=512`. */
+  readonly execArgv?: readonly string[]
   /** Told what a person should know: a worker died, a port is taken. */
   readonly onNotice?: (text: string) => void
 }
@@ -98,6 +100,7 @@ class Supervisor implements Gateway {
           place: { index, count: this.count },
           limits,
           accessLog,
+          execArgv: this.options.execArgv ?? [],
           onNotice,
           onSample: (worker, sample) => this.totals.apply(worker, sample),
           onGone: (worker) => this.totals.workerGone(worker),

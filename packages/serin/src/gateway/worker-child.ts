@@ -23,6 +23,7 @@ export interface WorkerChildOptions {
   readonly place: WorkerPlace
   readonly limits: Limits
   readonly accessLog: string | number | null
+  readonly execArgv: readonly string[]
   readonly onNotice: (text: string) => void
   readonly onSample: (worker: number, sample: Sample) => void
   readonly onGone: (worker: number) => void
@@ -70,7 +71,7 @@ export class WorkerChild {
   /** Starts the process; settles when it is configured, or has died. */
   async start(): Promise<void> {
     const { place, limits, accessLog } = this.options
-    const child = fork(WORKER_FILE, [], { execArgv: EXEC_ARGV, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = fork(WORKER_FILE, [], { execArgv: [...EXEC_ARGV, ...this.options.execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
     this.process = child
     this.state = 'starting'
     this.startedAt = performance.now()
