@@ -177,13 +177,13 @@ export class Exchange
     const { settings } = this
     const method = readMethod(head.buffer, head.methodStart, head.methodEnd)
     this.http10 = head.minor === 0
-    if (this.http10) this.connection.forbidReuse()
+    if (this.http10) this.connection.closedByClient()
     if (method === null) return this.unfit(FAULTS.badRequestLine)
     this.method = method
     if (this.http10 && !settings.http10) return this.unfit(FAULTS.http10Refused)
     const options = connectionOptions(head, this.plane.limits.connectionOptionsMax)
     if (options < 0) return this.unfit(FAULTS.badConnectionOption)
-    if ((options & OPTION.close) !== 0) this.connection.forbidReuse()
+    if ((options & OPTION.close) !== 0) this.connection.closedByClient()
     else if (this.http10 && (options & OPTION.keepAlive) !== 0) this.connection.allowReuse()
     const fault = readTarget(head, this.target, settings, method === 'CONNECT', method === 'OPTIONS')
     if (fault !== null) return this.unfit(fault)

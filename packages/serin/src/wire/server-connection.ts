@@ -67,6 +67,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   requests = 0
   /** Whether this request's answer may be followed by another request. */
   private persistent = true
+  private clientCloses = false
   readonly context: Context
   private handler: RequestHandler | null = null
   private readonly body: BodyReader = new BodyReader()
@@ -120,9 +121,16 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     this.persistent = false
   }
 
+  /** The same because the client will not send another: `Connection: close`, or HTTP/1.0. */
+  closedByClient(): void {
+    this.persistent = false
+    this.clientCloses = true
+  }
+
   /** HTTP/1.0 with keep-alive. */
   allowReuse(): void {
     this.persistent = true
+    this.clientCloses = false
   }
 
   /** The client waits for a 100 before it sends its body: it gets one, unless the body is there already. */
@@ -183,13 +191,15 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   /** FIN, then what still comes is read away for a moment, so that no RST destroys the answer on its way (RFC 9112 §9.6). */
   close(): void {
     if (this.state === 'closed' || this.state === 'lingering') return
+    // A client that closes, or said it will, sends nothing more that could cause a RST.
+    const silent = this.halfClosed || (this.clientCloses && this.body.ended && this.pending.length === 0)
     this.handler = null
     this.pending = NOTHING
-    this.link.end()
-    if (this.halfClosed && this.link.waitingBytes === 0) {
+    if (silent && this.link.waitingBytes === 0) {
       this.destroy()
       return
     }
+    this.link.end()
     this.state = 'lingering'
     this.drainedBytes = 0
     this.context.wheel.set(this.timer, this.context.limits.lingerMs)
@@ -256,7 +266,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   onDrained(): void {
     this.context.wheel.clear(this.writeTimer)
     if (this.handler) this.handler.onClientDrained()
-    else if (this.state === 'lingering' && this.halfClosed) this.destroy()
+    else if (this.state === 'lingering' && (this.halfClosed || this.clientCloses)) this.destroy()
   }
 
   onClosed(): void {
@@ -270,6 +280,9 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     if (timer === this.writeTimer) this.checkWriting()
     else if (this.state === 'head') this.refuse(FAULTS.headTimeout)
     else if (this.state === 'exchange') this.checkBodyRate()
+    // A slow reader gets what is left; a stalled one is noticed by `writeTimer`.
+    else if (this.state === 'lingering' && this.link.waitingBytes > 0)
+      this.context.wheel.set(this.timer, this.context.limits.lingerMs)
     else this.destroy()
   }
 
