@@ -376,6 +376,7 @@ export class CaseRun {
   private text(text: string): string {
     let normal = text.replaceAll(this.namespace, 'testing')
     for (const [name, number] of this.names) {
+      if (!name.includes('-')) continue
       const hash = name.slice(name.lastIndexOf('-') + 1)
       normal = normal.replaceAll(hash, `<${number}>`)
     }

@@ -2,6 +2,8 @@
 
 /** Pods that one ReplicaSet creates or deletes in one sync; the rest follows in the next (Kubernetes' burst). */
 export const PODS_PER_SYNC_MAX = 500
+/** Pods of one ReplicaSet that are being created at the same moment: a large one does not keep the small ones waiting. */
+export const CREATES_AT_ONCE = 5
 /** Endpoints of one EndpointSlice (Kubernetes' default). */
 export const ENDPOINTS_PER_SLICE_MAX = 100
 /** Length of the annotation that holds a ReplicaSet's former revisions (Kubernetes' limit). */

@@ -2,6 +2,7 @@ import type { PodObject, ReplicaSetObject } from '../../resources/kubernetes/typ
 import { StoreError } from '../../store/store.ts'
 import { keyOf, parseKey } from '../cache.ts'
 import { EventRecorder } from '../events.ts'
+import { CREATES_AT_ONCE } from '../limits.ts'
 import { adopted, controllerOf, released } from '../owners.ts'
 import { WorkQueue } from '../queue.ts'
 import { isOrdinary, messageOf, type Controller, type Room } from '../room.ts'
@@ -92,10 +93,10 @@ async function makeAndRemove(work: Work, { create, remove }: Decision): Promise<
   return {}
 }
 
-/** In batches of 1, 2, 4…: what fails for one would fail for all. Throws the first error of the batch that has one. */
+/** In batches of 1, 2, 4 and then a few: what fails for one would fail for all. Throws the first error of the batch that has one. */
 async function createPods(work: Work, count: number): Promise<void> {
   let left = count
-  for (let batch = 1; left > 0; batch *= 2) {
+  for (let batch = 1; left > 0; batch = Math.min(batch * 2, CREATES_AT_ONCE)) {
     const size = Math.min(batch, left)
     const outcomes = await Promise.allSettled(Array.from({ length: size }, () => createPod(work)))
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason
