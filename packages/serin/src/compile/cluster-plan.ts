@@ -127,24 +127,33 @@ function readChecks(spec: ClusterFields, report: Report): ClusterPlan['healthChe
   return []
 }
 
+type Settings = Omit<ClusterPlan, 'name' | 'statName' | 'service' | 'resolver' | 'origin' | 'orderKey'>
+
 interface NameParts {
   readonly spec: ClusterFields
   readonly service: ServiceAddress
   readonly resolver: 'service' | 'endpoint'
-  readonly settings: object
+  readonly settings: Settings
   readonly namespace: string
   readonly statName: string
 }
 
-const DEFAULT_SETTINGS_JSON = JSON.stringify({
-  protocol: 'http1',
-  balance: 'round-robin',
-  connectTimeoutMs: CONNECT_TIMEOUT_MS,
-  limits: CIRCUIT_BREAKERS,
-  healthChecks: [],
-  respectDnsTtl: false,
-  logicalDns: false,
-})
+/** Most Mappings ask for nothing special; then their settings need not be spelt out. */
+function isUsual(settings: Settings): boolean {
+  return (
+    settings.limits === CIRCUIT_BREAKERS &&
+    settings.healthChecks.length === 0 &&
+    settings.protocol === 'http1' &&
+    settings.balance === 'round-robin' &&
+    settings.connectTimeoutMs === CONNECT_TIMEOUT_MS &&
+    !settings.respectDnsTtl &&
+    !settings.logicalDns &&
+    Object.keys(settings).length === USUAL_FIELDS
+  )
+}
+
+/** The fields that `isUsual` looks at; any more is something special. */
+const USUAL_FIELDS = 7
 
 /** Emissary's name with a digest of all that is not the default: in Emissary the first Mapping with one name wins silently. */
 function clusterName({ spec, service, resolver, settings, namespace, statName }: NameParts): string {
@@ -153,10 +162,13 @@ function clusterName({ spec, service, resolver, settings, namespace, statName }:
   if (scheme === 'https') words.push('otls')
   words.push(namespace)
   if (resolver === 'endpoint') words.push('er')
-  const json = JSON.stringify(settings)
-  const usualName = text.replace(/[^0-9A-Za-z_]/g, '_')
-  if (json !== DEFAULT_SETTINGS_JSON || statName !== usualName || text !== `${host}:${port}`) {
-    words.push(createHash('sha256').update(`${json}\n${statName}`).digest('hex').slice(0, 8))
+  if (text !== `${host}:${port}` || spec.stats_name !== undefined || !isUsual(settings)) {
+    words.push(
+      createHash('sha256')
+        .update(`${JSON.stringify(settings)}\n${statName}`)
+        .digest('hex')
+        .slice(0, 8),
+    )
   }
   return words.filter((word) => word !== undefined).join('_')
 }

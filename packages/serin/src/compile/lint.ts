@@ -4,7 +4,9 @@
  */
 import type { Diagnostic } from '../resources/diagnostic.ts'
 import type { Manifest, ManifestResource } from '../resources/manifest.ts'
+import { findKind } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
+import { withoutMistakes } from '../resources/prune.ts'
 import { type CompilerOptions, createCompiler } from './compile.ts'
 import { lintGroups } from './lint-groups.ts'
 import { lintWorkloads } from './lint-workloads.ts'
@@ -25,10 +27,17 @@ export function lintManifests(manifests: readonly Manifest[], options: LintOptio
     ...manifests.flatMap((manifest) => manifest.diagnostics),
     ...result.diagnostics.map((diagnostic) => escalate(diagnostic, objects)),
     ...lintGroups(result, objects),
-    ...lintWorkloads(objects),
+    ...lintWorkloads(objects.flatMap(usable)),
   ]
   const placed = [...found.map(placer(resources)), ...duplicates(resources)]
   return unique(placed).toSorted(byPlace(manifests))
+}
+
+/** Mistakes in its structure are reported already. */
+function usable(object: KubeObject): KubeObject[] {
+  const kind = findKind(object.apiVersion, object.kind)
+  const rest = kind === undefined ? undefined : withoutMistakes(kind, object)
+  return rest === undefined ? [] : [rest]
 }
 
 /** What stands in the files comes before what is known beside them; repeats within the files are reported by themselves. */

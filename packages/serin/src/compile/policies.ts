@@ -109,9 +109,9 @@ export function readCircuitBreakers(specs: readonly CircuitBreakerSpec[]): Read<
   return ok(result)
 }
 
-/** Undefined: no origins, and so no CORS; a text in place of the list of origins is none either (as Emissary). Pure. */
+/** Undefined: no origins, and so no CORS (as Emissary). Pure. */
 export function readCors(spec: CorsSpec): CorsPolicy | undefined {
-  const origins = typeof spec.origins === 'string' ? [] : asList(spec.origins)
+  const origins = asList(spec.origins)
   if (origins.length === 0) return undefined
   const methods = joined(spec.methods)
   const headers = joined(spec.headers)

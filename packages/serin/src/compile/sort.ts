@@ -1,8 +1,9 @@
 /** All objects by kind: those that are ours, each name once, older forms and Ingresses turned into Mappings and Hosts. */
 import { ANNOTATED_KINDS, annotationResources, CONFIG_ANNOTATION, convertOlder } from '../resources/ambassador/older.ts'
 import type { Diagnostic } from '../resources/diagnostic.ts'
-import { findKind, Ingress, IngressClass, type Kind, Service } from '../resources/kinds.ts'
+import { EndpointSlice, findKind, Ingress, IngressClass, type Kind, Secret, Service } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
+import { withoutMistakes } from '../resources/prune.ts'
 import { INGRESS_CONTROLLER, ingressResources, isOurIngress, type PortLookup } from './ingress.ts'
 import { keyOf, namespaceOf, originOf, Report } from './report.ts'
 
@@ -14,7 +15,7 @@ export interface SortedObjects {
 /** Remembers what it made of an object, so that unchanged objects stay the same objects. */
 export class Sorter {
   readonly #ambassadorId: string
-  readonly #converted = new WeakMap<KubeObject, KubeObject>()
+  readonly #converted = new WeakMap<KubeObject, KubeObject | undefined>()
   readonly #annotated = new WeakMap<KubeObject, ReturnType<typeof annotationResources>>()
   readonly #ingresses = new WeakMap<KubeObject, { readonly ports: string; readonly objects: readonly KubeObject[] }>()
 
@@ -25,7 +26,7 @@ export class Sorter {
   /** Of two objects of one kind, namespace and name the first counts, as in Emissary; from a store there are never two. */
   sort(all: readonly KubeObject[]): SortedObjects {
     const sorting = new Sorting(this.#ambassadorId)
-    for (const object of all) sorting.add(object, (older) => this.#convert(older))
+    for (const object of all) sorting.add(object, (kind, given) => this.#convert(kind, given))
     for (const kind of ANNOTATED_KINDS) {
       for (const owner of sorting.of(kind))
         if (owner.metadata.annotations?.[CONFIG_ANNOTATION] !== undefined) this.#addAnnotation(owner, sorting)
@@ -34,9 +35,13 @@ export class Sorter {
     return { objects: sorting.objects, diagnostics: sorting.diagnostics }
   }
 
-  #convert(object: KubeObject): KubeObject {
-    let converted = this.#converted.get(object)
-    if (converted === undefined) this.#converted.set(object, (converted = convertOlder(object)))
+  /** Ambassador's kinds are checked where they are read; of the others, a server has checked what did not come from a file. */
+  #convert(kind: Kind, object: KubeObject): KubeObject | undefined {
+    if (kind.group === GROUP && object.apiVersion.endsWith(kind.version)) return object
+    if (!READ_KINDS.includes(kind) && kind.group !== GROUP) return undefined
+    if (this.#converted.has(object)) return this.#converted.get(object)
+    const converted = kind.group === GROUP ? convertOlder(object) : withoutMistakes(kind, object)
+    this.#converted.set(object, converted)
     return converted
   }
 
@@ -93,6 +98,10 @@ function portNumber(service: KubeObject | undefined, name: string): number | und
 }
 
 const GROUP = 'getambassador.io'
+/** What the compiler reads beside Ambassador's kinds. */
+const READ_KINDS: readonly Kind[] = [Service, EndpointSlice, Secret, Ingress, IngressClass]
+
+type Convert = (kind: Kind, object: KubeObject) => KubeObject | undefined
 
 const kinds = new Map<string, Map<string, Kind | undefined>>()
 /** Names that no kind has are not remembered beyond this. */
@@ -125,11 +134,12 @@ class Sorting {
     return this.objects.get(kind) ?? []
   }
 
-  add(given: KubeObject, convert: (object: KubeObject) => KubeObject = (object) => object): void {
+  add(given: KubeObject, convert: Convert = (_, object) => object): void {
     const kind = kindOf(given)
     // A store names everything; a file may not.
     if (kind === undefined || typeof given.metadata?.name !== 'string') return
-    const object = kind.group === GROUP && !given.apiVersion.endsWith(kind.version) ? convert(given) : given
+    const object = convert(kind, given)
+    if (object === undefined) return
     if (!this.#isOurs(kind, object)) return
     let names = this.#names.get(kind)
     if (names === undefined) this.#names.set(kind, (names = new Set()))

@@ -14,13 +14,16 @@ export function checkSpec<T>(
   report: Report,
   defaults: Readonly<Record<string, unknown>> = {},
 ): T | undefined {
-  const spec = (object.spec ?? {}) as Record<string, unknown>
+  let spec = (object.spec ?? {}) as Record<string, unknown>
   for (const problem of validate(schemaOfSpec(kind), spec, ['spec'])) {
     const value = valueAt(object, problem.path)
     const { code, message, path, expected, suggestion } = problem
     const details = { path, expected, suggestion }
-    if (isTolerable(problem, value)) report.warning(code, message, details)
-    else report.error(code, message, details)
+    if (!isTolerable(problem, value)) report.error(code, message, details)
+    else {
+      report.warning(code, message, details)
+      if (problem.expected === LIST && typeof value === 'string') spec = withList(spec, path.slice(1), value)
+    }
   }
   reportAnswers(kind, spec, report)
   return report.failed ? undefined : ({ ...defaults, ...spec } as T)
@@ -51,14 +54,28 @@ function valueAt(object: unknown, path: Path): unknown {
   return path.reduce((value, key) => (value as Record<string | number, unknown> | undefined)?.[key], object)
 }
 
+const LIST = 'list of strings'
+
+/** A text where a list belongs is a list of one; as origins of CORS it is no list at all, as in Emissary. */
+function withList(spec: Record<string, unknown>, path: Path, value: string): Record<string, unknown> {
+  const [field = '', ...rest] = path
+  const inner = spec[field]
+  if (rest.length === 0) return { ...spec, [field]: field === 'origins' ? [] : [value] }
+  return { ...spec, [field]: withList(inner as Record<string, unknown>, rest, value) }
+}
+
 /** Looser forms that the CRD refuses but Emissary's compiler reads: they come from files and annotations that no API server saw. */
 function isTolerable(problem: Problem, value: unknown): boolean {
-  const field = problem.path[1]
-  const last = problem.path.at(-1)
-  if (problem.code === 'unknown-field') return true
-  if (problem.code === 'not-allowed') return last === 'action' && problem.suggestion?.toLowerCase() === value
-  if (problem.code !== 'wrong-type') return false
-  if (typeof value === 'string') return problem.expected === 'list of strings'
+  const { code, path, expected, suggestion } = problem
+  const field = String(path[1])
+  const last = path.at(-1)
+  if (code === 'unknown-field') return true
+  if (code === 'not-allowed') return last === 'action' && suggestion?.toLowerCase() === value
+  if (code !== 'wrong-type') return false
+  if (typeof value === 'string') {
+    const isAddedHeader = field.startsWith('add_') && path.length === 3
+    return isAddedHeader || (expected === LIST && path.every((part) => typeof part === 'string'))
+  }
   if (value === null) return last === 'rewrite'
   if (value === true) return field === 'headers' || field === 'query_parameters'
   return typeof value === 'number' && last === 'weight'

@@ -195,12 +195,13 @@ export function validate(
   nulls: 'absent' | 'refused' = 'refused',
 ): Problem[] {
   const problems: Problem[] = []
-  check(schema, value, { path, nulls, problems })
+  check(schema, value, { path: [...path], nulls, problems })
   return problems
 }
 
+/** Where the walk is: one path that grows and shrinks, copied only for a problem. */
 interface Position {
-  readonly path: Path
+  readonly path: (string | number)[]
   readonly nulls: 'absent' | 'refused'
   readonly problems: Problem[]
 }
@@ -251,17 +252,22 @@ function hasType(type: Schema['type'], value: unknown): boolean {
 function checkItems(schema: Schema, value: readonly unknown[], position: Position): void {
   const { items } = schema
   if (items === undefined) return
-  for (const [index, item] of value.entries()) check(items, item, { ...position, path: [...position.path, index] })
+  for (const [index, item] of value.entries()) {
+    position.path.push(index)
+    check(items, item, position)
+    position.path.pop()
+  }
 }
 
 function checkFields(schema: Schema, value: Record<string, unknown>, position: Position): void {
   const { properties, additionalProperties } = schema
-  for (const [name, child] of Object.entries(value)) {
-    const path = [...position.path, name]
+  for (const name of Object.keys(value)) {
     const field = properties !== undefined && Object.hasOwn(properties, name) ? properties[name] : undefined
-    if (field !== undefined) check(field, child, { ...position, path })
-    else if (typeof additionalProperties === 'object') check(additionalProperties, child, { ...position, path })
-    else if (properties !== undefined && !isOpen(schema)) unknownField(Object.keys(properties), { ...position, path })
+    const schemaOfChild = field ?? (typeof additionalProperties === 'object' ? additionalProperties : undefined)
+    position.path.push(name)
+    if (schemaOfChild !== undefined) check(schemaOfChild, value[name], position)
+    else if (properties !== undefined && !isOpen(schema)) unknownField(Object.keys(properties), position)
+    position.path.pop()
   }
   for (const name of schema.required ?? []) {
     if (value[name] !== undefined && value[name] !== null) continue
@@ -284,14 +290,19 @@ function checkRange(schema: Schema, value: number, position: Position): void {
   if (value >= minimum && value <= maximum) return
   const expected =
     maximum === Infinity ? `at least ${minimum}` : `${minimum === -Infinity ? 'at most' : `${minimum} to`} ${maximum}`
-  position.problems.push({ path: position.path, code: 'out-of-range', message: `${value} is out of range`, expected })
+  position.problems.push({
+    path: [...position.path],
+    code: 'out-of-range',
+    message: `${value} is out of range`,
+    expected,
+  })
 }
 
 function unknownField(known: readonly string[], position: Position): void {
   const name = String(position.path.at(-1))
   const suggestion = suggest(name, known)
   position.problems.push({
-    path: position.path,
+    path: [...position.path],
     code: 'unknown-field',
     message: `unknown field "${name}"`,
     ...(suggestion === undefined ? { expected: `one of ${listed(known)}` } : { suggestion }),
@@ -302,7 +313,7 @@ function notAllowed(allowed: readonly (string | number | boolean)[], value: unkn
   const words = allowed.map(String)
   const suggestion = suggest(String(value), words)
   position.problems.push({
-    path: position.path,
+    path: [...position.path],
     code: 'not-allowed',
     message: `${JSON.stringify(value)} is not allowed here`,
     expected: `one of ${listed(words)}`,
@@ -313,7 +324,7 @@ function notAllowed(allowed: readonly (string | number | boolean)[], value: unkn
 function wrongType(schema: Schema, value: unknown, position: Position): void {
   const suggestion = asOtherType(schema, value)
   position.problems.push({
-    path: position.path,
+    path: [...position.path],
     code: 'wrong-type',
     message: `${nameOf(value)} where ${article(describe(schema))} belongs`,
     expected: describe(schema),
