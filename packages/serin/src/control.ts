@@ -21,8 +21,6 @@ import { type GatewayEvent, type GatewayKeeper, keepGateway } from './gateway-ke
 import { formatAddress, freePort, type HostPort, isLoopback } from './host-port.ts'
 import { type ImageDirectories, recordImages } from './image-directories.ts'
 import { podHandlers, usageHandlers } from './pod-handlers.ts'
-import { Namespace } from './resources/kinds.ts'
-import type { KubeObject } from './resources/object.ts'
 import { type EmbeddedStore, openEmbeddedStore } from './store/embedded.ts'
 import { tokensIn } from './tokens.ts'
 import { VERSION } from './version.ts'
@@ -108,7 +106,6 @@ class Parts {
     recordImages(data.images, images)
     mkdirSync(data.pods, { recursive: true, mode: 0o700 })
     const store = (this.#store = openEmbeddedStore({ directory: data.store }))
-    await createNamespaces(store)
     const api = (this.#api = await this.#startApi(store))
     this.#gateway = await keepGateway({
       data,
@@ -195,18 +192,6 @@ class Parts {
     await this.#store?.close()
     release(this.#data.controlFile)
   }
-}
-
-/** Those that every Kubernetes has. */
-async function createNamespaces(store: EmbeddedStore): Promise<void> {
-  const missing: Promise<unknown>[] = []
-  for (const name of ['default', 'kube-node-lease', 'kube-public', 'kube-system']) {
-    if ((await store.get(Namespace, { name })) !== undefined) continue
-    const labels = { 'kubernetes.io/metadata.name': name }
-    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name, labels } }
-    missing.push(store.create<KubeObject>(Namespace, { ...object, status: { phase: 'Active' } }))
-  }
-  await Promise.all(missing)
 }
 
 /** Port 0 is made definite, because the kubeconfig names the port before anything listens. */
