@@ -1,7 +1,7 @@
 /** `@serin/versioning`: API versioning for Fastify. The other parts have their own doors: `/core`, `/hono`, `/fetch`, `/decorators`, `/openapi`. */
 
 export * from './core/index.ts'
-export type { DocsOptions, UsageOptions, VersionedOptions } from './fastify/options.ts'
+export type { DocsHook, DocsOptions, UsageOptions, VersionedOptions } from './fastify/options.ts'
 export { specs } from './fastify/documents.ts'
 export { versionUsage, type ScopeChoice } from './fastify/registry.ts'
 export { versioned, type VersionedRoutes } from './fastify/versioned.ts'

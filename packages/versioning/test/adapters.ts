@@ -12,7 +12,7 @@ import type { ApiOptions } from '../src/core/plan.ts'
 import type { RouteMarks } from '../src/web/entry.ts'
 
 /** What a handler of the suite sees, whatever the framework. */
-export interface Seen {
+interface Seen {
   readonly params: Readonly<Record<string, unknown>>
   readonly query: Readonly<Record<string, unknown>>
   readonly body: unknown
@@ -29,7 +29,7 @@ export interface SuiteRoute {
   readonly answer: (seen: Seen) => unknown
 }
 
-export interface Running {
+interface Running {
   readonly origin: string
   readonly stop: () => Promise<void>
 }

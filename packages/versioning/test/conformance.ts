@@ -5,7 +5,7 @@ import { versioned, type VersionedOptions } from '../src/index.ts'
 
 type Pair = readonly [number, number]
 
-export interface CaseRoute {
+interface CaseRoute {
   readonly id: string
   readonly method?: string
   readonly methods?: readonly string[]
@@ -19,7 +19,7 @@ export interface CaseRoute {
   readonly echo?: readonly ('params' | 'query' | 'body')[]
 }
 
-export interface CaseRouter {
+interface CaseRouter {
   readonly prefix?: string
   readonly version?: Pair | null
   readonly routes?: readonly CaseRoute[]

@@ -54,13 +54,13 @@ export class VersioningError extends Error {
 }
 
 /** `  src/app.ts:12:7  GET /items/:id  duplicate-route: …`. */
-export function printDiagnostic(diagnostic: Diagnostic): string {
+function printDiagnostic(diagnostic: Diagnostic): string {
   const place = diagnostic.origin === undefined ? '' : `${printOrigin(diagnostic.origin)}  `
   const route = diagnostic.route === undefined ? '' : `${diagnostic.route}  `
   return `  ${place}${route}${diagnostic.code}: ${diagnostic.message}`
 }
 
-export function printOrigin(origin: Origin): string {
+function printOrigin(origin: Origin): string {
   return `${origin.file}:${origin.line}:${origin.column}`
 }
 

@@ -28,7 +28,7 @@ export interface VersionPolicy extends RoutePolicy {
   readonly brownouts?: readonly Brownout[]
 }
 
-export interface Span {
+interface Span {
   readonly fromMs: number
   readonly untilMs: number
 }
@@ -213,7 +213,7 @@ const datePattern = /^\d{4}-\d{2}-\d{2}$/
 const timePattern = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,3})?)?(Z|[+-]\d{2}:\d{2})$/
 
 /** Milliseconds since 1970; undefined if it is no moment. A time without a zone would mean another moment on each machine. */
-export function readMoment(value: unknown): number | undefined {
+function readMoment(value: unknown): number | undefined {
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? undefined : value.getTime()
   if (typeof value !== 'string' || !(datePattern.test(value) || timePattern.test(value))) return undefined
   const time = Date.parse(value)
@@ -234,7 +234,7 @@ export interface BrownoutPlan {
 }
 
 /** No plan makes more outages than this. */
-export const brownoutsMax = 1000
+const brownoutsMax = 1000
 
 /** A row of brownouts: `brownouts({ first: '2026-11-01T10:00Z', everyHours: 24, lastingMinutes: 10, times: 14 })`. */
 export function brownouts({ first, everyHours, lastingMinutes, times }: BrownoutPlan): readonly Brownout[] {

@@ -94,7 +94,7 @@ export function change<OldRequest = never, NewRequest = unknown, NewResponse = n
 }
 
 /** The subject that changes are looked up for. */
-export type ChangeSubject =
+type ChangeSubject =
   | { readonly kind: 'route'; readonly method: string; readonly shape: string; readonly schemas: readonly SchemaUse[] }
   | { readonly kind: 'event'; readonly event: string | undefined }
   | { readonly kind: 'schema'; readonly schema: string }
@@ -108,7 +108,7 @@ export interface SchemaUse {
 }
 
 /** A change as it applies to one subject. */
-export interface Step {
+interface Step {
   readonly change: Change
   readonly request: Change['request']
   readonly response: Change['response']

@@ -25,7 +25,7 @@ export interface UsageCounter {
 }
 
 /** Clients told apart; later ones are counted together as `other`. Their names come from requests. */
-export const clientsMaxDefault = 1000
+const clientsMaxDefault = 1000
 const clientCharsMax = 120
 
 /** The channel of `node:diagnostics_channel` on which every use of a version is published. */

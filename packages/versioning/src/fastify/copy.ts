@@ -25,7 +25,7 @@ export type Negotiated = Record<symbol, Outcome | undefined>
 const negotiatedKey = Symbol('serin.versioning.negotiated')
 
 /** Marks a route's `config`, so that `request.apiVersion` knows where to look. */
-export function versionConfig(copy: Copy): object {
+function versionConfig(copy: Copy): object {
   if (copy.negotiated) return { [negotiatedKey]: true }
   const [version] = copy.versions
   return version === undefined ? {} : { apiVersion: version.text }

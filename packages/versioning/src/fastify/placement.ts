@@ -57,7 +57,7 @@ function isHead({ methods }: Registration): boolean {
   return methods.includes('HEAD')
 }
 
-export function methodsOf(options: RouteOptions): readonly string[] {
+function methodsOf(options: RouteOptions): readonly string[] {
   const list = Array.isArray(options.method) ? options.method : [options.method]
   return [...new Set(list.map((method) => String(method).toUpperCase()))]
 }

@@ -11,7 +11,7 @@ export interface OpenApiDocument extends JsonObject {
 }
 
 /** The methods an OpenAPI path item may hold, in the order of the specification. */
-export const operationMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
+const operationMethods = ['get', 'put', 'post', 'delete', 'options', 'head', 'patch', 'trace'] as const
 
 export interface Operation {
   readonly path: string

@@ -29,7 +29,7 @@ export interface PageVersion {
 const depthMax = 6
 
 /** Escapes text for HTML content and quoted attributes. */
-export function escapeHtml(text: unknown): string {
+function escapeHtml(text: unknown): string {
   const entities: Readonly<Record<string, string>> = {
     '&': '&amp;',
     '<': '&lt;',
@@ -209,7 +209,7 @@ function propertiesOf(document: OpenApiDocument, schema: JsonObject): readonly (
 }
 
 /** `string (date-time)`, `integer ≥ 1`, `"a" | "b"`, `list of object`. */
-export function typeName(document: JsonObject, value: unknown): string {
+function typeName(document: JsonObject, value: unknown): string {
   const schema = resolve(document, value)
   if (!isObject(schema)) return 'any'
   if (Array.isArray(schema['enum'])) return schema['enum'].map((item) => JSON.stringify(item)).join(' | ')
