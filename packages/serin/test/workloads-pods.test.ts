@@ -16,6 +16,9 @@ import {
   someClusterIP,
   until,
   webContainer,
+  createDeployment,
+  podsOf,
+  rolledOut,
 } from './workloads-pods.ts'
 
 /** Pods as processes of this machine: real programs, real probes, real signals. */
@@ -334,6 +337,28 @@ describe('pods as processes', { concurrency: 4 }, () => {
       await until('the file changes', async () => (await ask(pod, `/file?${root}/config/a.txt`)) === 'two')
     },
   )
+
+  test('a changed ConfigMap starts a rollout where the template wishes it', async () => {
+    const setting: ConfigMapObject = {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'setting', namespace: 'default' },
+      data: { COLOR: 'red' },
+    }
+    const annotations = { 'serin.dev/restart-on-config-change': 'true' }
+    const spec = { containers: [webContainer({ envFrom: [{ configMapRef: { name: 'setting' } }] })] }
+    await createDeployment(cluster.store, 'colored', { replicas: 1, spec, annotations })
+    const stored = await cluster.store.create(ConfigMap, setting)
+    await rolledOut(cluster.store, 'colored')
+    const [before] = await podsOf(cluster.store, 'colored')
+    assert.ok(before !== undefined)
+    assert.equal(await ask(before, '/env?COLOR'), 'red')
+    await cluster.store.update(ConfigMap, { ...stored, data: { COLOR: 'green' } })
+    await until('a new pod has the new value', async () => {
+      const [pod, ...others] = await podsOf(cluster.store, 'colored')
+      return pod !== undefined && others.length === 0 && isReady(pod) && (await ask(pod, '/env?COLOR')) === 'green'
+    })
+  })
 
   test('a command inside the pod has its environment and gives its exit code', async () => {
     await createPod(cluster.store, 'inside')

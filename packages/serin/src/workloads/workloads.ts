@@ -1,6 +1,7 @@
 import type { Store } from '../store/store.ts'
 import { startAutoscaler } from './autoscaling/controller.ts'
 import type { MetricSource } from './autoscaling/metrics.ts'
+import { startConfigRestarts } from './deployment/config-restart.ts'
 import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointController } from './endpoints/controller.ts'
 import { startGarbageCollector } from './garbage/collector.ts'
@@ -68,6 +69,7 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
     startDeploymentController(room),
     startReplicaSetController(room),
     startEndpointController(room),
+    startConfigRestarts(room),
     startGarbageCollector(room),
     startNamespaceController(room),
     startServiceController(room, {

@@ -16,6 +16,9 @@ const REVISION_HISTORY = `${PREFIX}revision-history`
 export const DESIRED_REPLICAS: string = `${PREFIX}desired-replicas`
 export const MAX_REPLICAS: string = `${PREFIX}max-replicas`
 
+/** What the configuration of a Deployment's pods was (config-restart.ts). */
+export const CONFIG_HASH = 'serin.dev/config-hash'
+
 /** Annotations of a Deployment that are its own business and not its ReplicaSets'. */
 const NOT_COPIED: ReadonlySet<string> = new Set([
   'kubectl.kubernetes.io/last-applied-configuration',
@@ -24,6 +27,7 @@ const NOT_COPIED: ReadonlySet<string> = new Set([
   DESIRED_REPLICAS,
   MAX_REPLICAS,
   'deprecated.deployment.rollback.to',
+  CONFIG_HASH,
 ])
 
 type Annotations = Record<string, string>
