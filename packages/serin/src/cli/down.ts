@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ControlRecord } from '../control.ts'
 import { type DataDirectory, dataDirectory, readAlive } from '../data-directory.ts'
 import type { GatewayRecord } from '../gateway-keeper.ts'
+import { isAlive } from '../store/process-identity.ts'
 import { DEFAULT_DATA } from './client.ts'
 import type { Invocation } from './command.ts'
 import { CliError, EXIT } from './exit.ts'
@@ -19,7 +20,7 @@ const SAY_AFTER_MS = 1_000
 export async function down(invocation: Invocation): Promise<number> {
   const data = dataDirectory(invocation.string('data') ?? DEFAULT_DATA)
   const control = readAlive<ControlRecord>(data.controlFile)
-  if (control !== undefined) await endControl(control, data)
+  if (control !== undefined) await endControl(control)
   else if (isLeftBehind(data)) await adoptAndEnd(data)
   else {
     throw new CliError(`no serin runs with ${shellPath(data.path)}`, { exitCode: EXIT.notFound, hint: 'serin up' })
@@ -28,11 +29,11 @@ export async function down(invocation: Invocation): Promise<number> {
   return EXIT.done
 }
 
-async function endControl(control: ControlRecord, data: DataDirectory): Promise<void> {
+async function endControl(control: ControlRecord): Promise<void> {
   process.kill(control.pid, 'SIGTERM')
   const started = performance.now()
   let said = false
-  while (readAlive<ControlRecord>(data.controlFile)?.pid === control.pid) {
+  while (isAlive(control)) {
     const elapsed = performance.now() - started
     if (!said && elapsed > SAY_AFTER_MS) {
       note('draining: requests under way end, pods stop in their time')
