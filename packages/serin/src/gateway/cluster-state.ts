@@ -30,6 +30,7 @@ export class ClusterState {
       connectTimeoutMs: 0,
       idleTimeoutMs: 0,
       limits: cluster.limits.default,
+      tls: null,
       connections: 0,
       pending: 0,
       requests: 0,
@@ -48,6 +49,7 @@ export class ClusterState {
     this.conduct.connectTimeoutMs = cluster.connectTimeoutMs
     this.conduct.idleTimeoutMs = cluster.idleTimeoutMs ?? this.context.limits.upstreamIdleMs
     this.conduct.limits = cluster.limits[this.priority]
+    this.setTls(cluster)
     this.high?.update(cluster, meter)
     if (cluster.source.kind === 'endpoints') {
       this.dns?.stop()
@@ -88,6 +90,17 @@ export class ClusterState {
     if (count === 0) return null
     if (this.cursor >= count) this.cursor %= count
     return this.endpoints[this.cursor++]!
+  }
+
+  /** Connections that were secured otherwise are not used any more. */
+  private setTls(cluster: Cluster): void {
+    const tls = cluster.tls ?? null
+    const before = this.conduct.tls
+    this.conduct.tls = tls
+    if (before === tls || JSON.stringify(before) === JSON.stringify(tls)) return
+    const endpoints = this.endpoints.map(({ endpoint }) => endpoint)
+    this.setEndpoints([])
+    this.setEndpoints(endpoints)
   }
 
   /** The Cluster left the Snapshot. */

@@ -6,6 +6,7 @@ import type { Meter } from '../metrics/meter.ts'
 import type { ClientContext } from '../wire/client-connection.ts'
 import { FAULTS } from '../wire/fault.ts'
 import { Head } from '../wire/head.ts'
+import type { Link } from '../wire/link.ts'
 import type { Limits } from '../wire/limits.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import { type RequestHandler, ServerConnection } from '../wire/server-connection.ts'
@@ -13,7 +14,16 @@ import { READ_BYTES, type TcpHandle, TcpLink } from '../wire/tcp.ts'
 import { TimerWheel } from '../wire/timer-wheel.ts'
 import type { RouteQuery } from './compiled-route.ts'
 import { writeLocalReply } from './local-reply.ts'
-import { EMPTY_PLAN, type ListenerPlan, type Plan, type PlanNeeds } from './plan.ts'
+import { FrontDoor } from './front-door.ts'
+import {
+  EMPTY_PLAN,
+  findHost,
+  findHostOf,
+  type HostPlan,
+  type ListenerPlan,
+  type Plan,
+  type PlanNeeds,
+} from './plan.ts'
 import type { Target } from './request-target.ts'
 import type { Found } from './router.ts'
 import type { WorkerPlace } from './split.ts'
@@ -38,6 +48,22 @@ export interface PooledExchange extends RequestHandler {
 export interface ListenerState {
   plan: ListenerPlan
   readonly port: number
+}
+
+/** A connection that is no HTTP/1.1 connection, or not yet. */
+export interface Guest {
+  readonly listener: ListenerState
+  readonly peerAddress: string
+  /** It should end soon. */
+  stop(): void
+  destroy(): void
+}
+
+/** What TLS said of a connection. */
+export interface SecureClient {
+  /** Of the Host whose certificate was shown: only that Host is served here, as in Envoy. */
+  readonly hostname: string
+  readonly serverName: string
 }
 
 export class DataPlane implements ClientContext, PlanNeeds {
@@ -66,6 +92,8 @@ export class DataPlane implements ClientContext, PlanNeeds {
   }
   plan: Plan = EMPTY_PLAN
   readonly connections: Set<ServerConnection<ClientOfListener>> = new Set<ServerConnection<ClientOfListener>>()
+  /** Connections that speak something else, or have not said yet what. */
+  readonly guests: Set<Guest> = new Set<Guest>()
   draining = false
   bugs = 0
   /** Under way. */
@@ -98,33 +126,50 @@ export class DataPlane implements ClientContext, PlanNeeds {
   accept(handle: TcpHandle, listener: ListenerState): void {
     this.wheel.touch()
     const { limits } = this
-    const client = new ClientOfListener(this, listener)
     const link = new TcpLink(handle)
-    const connection = new ServerConnection(link, client)
-    client.id = ++this.connectionId
     listener.plan.meter.count(CELL.connectionsOpened)
     const perClient = limits.connectionsPerClientMax
     const many = perClient > 0 && this.connectionsOf(link.peerAddress) >= perClient
-    if (many || this.connections.size >= limits.connectionsPerWorkerMax) {
-      this.refuse(connection, listener)
-      return
-    }
+    if (many || this.connections.size + this.guests.size >= limits.connectionsPerWorkerMax) this.refuse(link, listener)
+    else if (listener.plan.hasDoor) new FrontDoor(this, listener, link).start()
+    else this.serve(link, listener, null)
+  }
+
+  /** HTTP/1.1 on a connection that has been let in. */
+  serve(link: Link, listener: ListenerState, secure: SecureClient | null): ServerConnection<ClientOfListener> {
+    const client = new ClientOfListener(this, listener, secure)
+    const connection = new ServerConnection(link, client)
+    client.id = ++this.connectionId
     this.connections.add(connection)
-    if (perClient > 0) this.clients.set(link.peerAddress, this.connectionsOf(link.peerAddress) + 1)
+    this.countClient(link.peerAddress, 1)
     connection.start()
     if (this.draining) connection.stop()
+    return connection
+  }
+
+  addGuest(guest: Guest): void {
+    this.guests.add(guest)
+    this.countClient(guest.peerAddress, 1)
+  }
+
+  removeGuest(guest: Guest): void {
+    if (this.guests.delete(guest)) this.countClient(guest.peerAddress, -1)
   }
 
   /** Ends the connections that came in by a Listener, after the answers that are due. */
   stopConnectionsOf(listener: ListenerState): void {
     for (const connection of this.connections) if (connection.context.listener === listener) connection.stop()
+    for (const guest of this.guests) if (guest.listener === listener) guest.stop()
   }
 
   forget(connection: ServerConnection<ClientOfListener>): void {
-    if (!this.connections.delete(connection) || this.limits.connectionsPerClientMax === 0) return
-    const address = connection.link.peerAddress
-    const left = this.connectionsOf(address) - 1
-    if (left > 0) this.clients.set(address, left)
+    if (this.connections.delete(connection)) this.countClient(connection.link.peerAddress, -1)
+  }
+
+  private countClient(address: string, by: 1 | -1): void {
+    if (this.limits.connectionsPerClientMax === 0) return
+    const count = this.connectionsOf(address) + by
+    if (count > 0) this.clients.set(address, count)
     else this.clients.delete(address)
   }
 
@@ -156,7 +201,8 @@ export class DataPlane implements ClientContext, PlanNeeds {
   }
 
   /** Too many connections: said early and cheaply, and the client is told when to come back. */
-  private refuse(connection: ServerConnection<ClientOfListener>, listener: ListenerState): void {
+  private refuse(link: Link, listener: ListenerState): void {
+    const connection = new ServerConnection(link, new ClientOfListener(this, listener, null))
     const fault = FAULTS.tooManyConnections
     listener.plan.meter.count(CELL.connectionsRefused)
     const lines = `retry-after: ${this.limits.retryAfterSeconds}\r\n`
@@ -175,14 +221,24 @@ export class ClientOfListener {
   readonly limits: Limits
   readonly wheel: TimerWheel
   readonly head: Head
+  /** Null: cleartext. */
+  readonly secure: SecureClient | null
   id = 0
 
-  constructor(dataPlane: DataPlane, listener: ListenerState) {
+  constructor(dataPlane: DataPlane, listener: ListenerState, secure: SecureClient | null) {
+    this.secure = secure
     this.dataPlane = dataPlane
     this.listener = listener
-    this.limits = dataPlane.limits
+    this.limits = dataPlane.plan.clientLimits ?? dataPlane.limits
     this.wheel = dataPlane.wheel
     this.head = dataPlane.head
+  }
+
+  /** The Host that a name stands for on this connection, in the Plan of now. */
+  findHost(name: string): HostPlan | null {
+    const { plan } = this.listener
+    if (this.secure === null) return findHost(plan.hosts, name)
+    return plan.tlsHosts === null ? null : findHostOf(plan.tlsHosts, this.secure.hostname, name)
   }
 
   handlerFor(connection: ServerConnection<ClientOfListener>): PooledExchange {

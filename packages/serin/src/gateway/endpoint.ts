@@ -1,10 +1,12 @@
 /** One address of a Cluster in one worker: its connections, and who waits for one. */
-import type { CircuitBreaker } from '../model/cluster.ts'
-import type { Endpoint } from '../model/cluster.ts'
+import type { CircuitBreaker, Endpoint, UpstreamTls } from '../model/cluster.ts'
 import { ClientConnection, type ClientContext, type ConnectionKeeper } from '../wire/client-connection.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
-import { connectTcp, type TcpLink } from '../wire/tcp.ts'
+import type { Link, LinkOwner } from '../wire/link.ts'
+import { connectTcp } from '../wire/tcp.ts'
+import { connectTls } from '../wire/tls.ts'
 import { Timer } from '../wire/timer-wheel.ts'
+import { upstreamContext } from './tls-context.ts'
 
 /** Who asks for a connection. */
 export interface ConnectionSeeker {
@@ -18,6 +20,8 @@ export interface EndpointConduct {
   connectTimeoutMs: number
   idleTimeoutMs: number
   limits: CircuitBreaker
+  /** How connections are secured; null: they are not. */
+  tls: UpstreamTls | null
   /** Connections of all endpoints of the cluster. */
   connections: number
   pending: number
@@ -155,7 +159,6 @@ export class EndpointState implements ConnectionKeeper {
   }
 
   private connect(seeker: ConnectionSeeker): void {
-    const { address, port } = this.endpoint
     const connection = new ClientConnection(this.context, this)
     const attempt: Attempt = {
       connection,
@@ -163,7 +166,7 @@ export class EndpointState implements ConnectionKeeper {
       timer: new Timer({ onTimer: () => this.failed(attempt, FAULTS.connectTimeout) }),
     }
     this.conduct.connections++
-    const link = connectTcp(address, port, connection, (opened, error) => this.connected(attempt, opened, error))
+    const link = this.connectLink(connection, (opened, error) => this.connected(attempt, opened, error))
     if (typeof link === 'string') {
       this.conduct.connections--
       seeker.onNoConnection(FAULTS.connectFailed)
@@ -174,7 +177,23 @@ export class EndpointState implements ConnectionKeeper {
     if (this.conduct.connectTimeoutMs > 0) this.context.wheel.set(attempt.timer, this.conduct.connectTimeoutMs)
   }
 
-  private connected(attempt: Attempt, link: TcpLink, error: number): void {
+  /** A link that is being opened, or the name of an error. */
+  private connectLink(owner: LinkOwner, connected: (link: Link, error: number) => void): Link | string {
+    const { address, port } = this.endpoint
+    const { tls } = this.conduct
+    if (tls === null) return connectTcp(address, port, owner, connected)
+    const secureContext = upstreamContext(tls)
+    if (secureContext === null) return 'ERR_TLS_CERTIFICATE'
+    return connectTls(
+      address,
+      port,
+      { secureContext, serverName: tls.sni ?? '', verify: tls.verify, alpn: tls.alpn },
+      owner,
+      connected,
+    )
+  }
+
+  private connected(attempt: Attempt, link: Link, error: number): void {
     this.context.wheel.touch()
     if (error !== 0) {
       this.failed(attempt, FAULTS.connectFailed)

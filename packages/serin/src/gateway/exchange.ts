@@ -26,7 +26,7 @@ import { readHashKey } from './hash-key.ts'
 import { type LocalReply, writeLocalReply } from './local-reply.ts'
 import { isIdempotent, readMethod } from './methods.ts'
 import { operatorValue } from './operators.ts'
-import { findHost, type HostPlan } from './plan.ts'
+import type { HostPlan } from './plan.ts'
 import { type CompiledRedirect, redirectLocation } from './redirect.ts'
 import { writeRequestHead, type RequestHeadFacts } from './request-head.ts'
 import { readTarget, type Target } from './request-target.ts'
@@ -222,7 +222,7 @@ export class Exchange
     const { listener } = this.client.listener.plan
     const hops = listener.trustedHops
     this.externalAddress = clientAddress(head, this.peerAddress, hops, settings.useRemoteAddress)
-    this.proto = forwardedProto(head, false, hops, settings.useRemoteAddress)
+    this.proto = forwardedProto(head, this.client.secure !== null, hops, settings.useRemoteAddress)
     this.downstreamRemoteAddress = this.externalAddress
     const host = this.hostForRoutes(listener.port)
     if (plane.accessLog !== null)
@@ -233,12 +233,12 @@ export class Exchange
       this.fail(FAULTS.addressRefused)
       return
     }
-    const hostPlan = findHost(this.client.listener.plan.hosts, host)
+    const hostPlan = this.client.findHost(host)
     if (hostPlan === null) {
       this.fail(FAULTS.noRoute)
       return
     }
-    if (target.https) {
+    if (target.https && this.client.secure === null) {
       this.connection.forbidReuse()
       this.reply({ status: 403, body: '' })
       return

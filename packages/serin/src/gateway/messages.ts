@@ -2,7 +2,7 @@
 import type { Cluster } from '../model/cluster.ts'
 import type { Changes } from '../model/diff.ts'
 import type { Listener, VirtualHost } from '../model/listener.ts'
-import type { Route } from '../model/route.ts'
+import type { Route, TcpRoute } from '../model/route.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Sample } from '../metrics/sample.ts'
 import type { Limits } from '../wire/limits.ts'
@@ -28,6 +28,7 @@ export type ToWorker =
       readonly revision: number
       readonly listeners: Changes<Listener>
       readonly virtualHosts: Changes<VirtualHost>
+      readonly tcpRoutes: Changes<TcpRoute>
       readonly settings?: Settings
     }
   /** The handle comes with it. */

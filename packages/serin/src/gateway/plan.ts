@@ -16,7 +16,9 @@ import { CompiledRoute } from './compiled-route.ts'
 import { PROBE_ROUTE_IDS, probeRoutes } from './probe-routes.ts'
 import { EMPTY_ROUTER, type Router, RouterEdit } from './router.ts'
 import { IpFilter } from './ip-filter.ts'
+import type { Limits } from '../wire/limits.ts'
 import type { WorkerPlace } from './split.ts'
+import { CompiledTcpRoute, tcpTable, type TcpTable } from './tcp-route.ts'
 
 export interface HostPlan {
   readonly host: VirtualHost
@@ -26,6 +28,12 @@ export interface HostPlan {
 export interface ListenerPlan {
   readonly listener: Listener
   readonly hosts: HostTable
+  /** Those with a certificate, by the server name that TLS asks for; null: no TLS here. */
+  readonly tlsHosts: HostTable | null
+  /** TCPMappings of the port; null: none. */
+  readonly tcp: TcpTable | null
+  /** Connections have to be looked at before it is known what they speak. */
+  readonly hasDoor: boolean
   readonly meter: Meter
 }
 
@@ -41,20 +49,25 @@ export interface Plan {
   readonly revision: number
   readonly settings: Settings
   readonly ipFilter: IpFilter | null
+  /** Where the Module sets limits of its own for clients; null: as the gateway was started with. */
+  readonly clientLimits: Limits | null
   readonly listeners: ReadonlyMap<string, ListenerPlan>
   readonly hosts: ReadonlyMap<string, HostPlan>
   readonly routes: ReadonlyMap<string, CompiledRoute>
   readonly clusters: ReadonlyMap<string, ClusterState>
+  readonly tcpRoutes: ReadonlyMap<string, CompiledTcpRoute>
 }
 
 export const EMPTY_PLAN: Plan = {
   revision: 0,
   settings: DEFAULT_SETTINGS,
   ipFilter: null,
+  clientLimits: null,
   listeners: new Map(),
   hosts: new Map(),
   routes: new Map(),
   clusters: new Map(),
+  tcpRoutes: new Map(),
 }
 
 /** The VirtualHost for a Host field, or null. No fall-through to another. */
@@ -66,6 +79,19 @@ export function findHost(table: HostTable, host: string): HostPlan | null {
   for (const [suffix, plan] of table.suffixes) if (lower.length > suffix.length && lower.endsWith(suffix)) return plan
   for (const [prefix, plan] of table.prefixes) if (lower.length > prefix.length && lower.startsWith(prefix)) return plan
   return table.any
+}
+
+/** The Host whose own hostname is `hostname`, if `name` is one of its names. */
+export function findHostOf(table: HostTable, hostname: string, name: string): HostPlan | null {
+  const own = table.exact.get(hostname) ?? hostNamed(table, hostname)
+  if (own === null) return null
+  return findHost(hostTable([own]), name)
+}
+
+function hostNamed(table: HostTable, hostname: string): HostPlan | null {
+  if (hostname === '*') return table.any
+  for (const [, plan] of [...table.suffixes, ...table.prefixes]) if (plan.host.hostname === hostname) return plan
+  return null
 }
 
 /** What a worker lends to its Plans. */
@@ -121,22 +147,25 @@ export class PlanEdit implements DestinationNeeds {
   }
 
   /** Makes it the Plan: Clusters take their new endpoints now. Synchronous, so no request sees half of it. */
-  commit(delta: Pick<SnapshotDelta, 'revision' | 'listeners' | 'virtualHosts' | 'settings'>): Plan {
+  commit(delta: Pick<SnapshotDelta, 'revision' | 'listeners' | 'virtualHosts' | 'tcpRoutes' | 'settings'>): Plan {
     for (const cluster of this.changedClusters)
       this.clusters.get(cluster.name)?.update(cluster, this.clusterMeter(cluster))
     this.setProbes(delta)
     for (const state of this.goneClusters) if (this.clusters.get(state.cluster.name) !== state) state.retire()
     const hosts = this.editedHosts(delta.virtualHosts)
-    const listeners = this.editedListeners(delta.listeners, hosts)
+    const tcpRoutes = this.editedTcpRoutes(delta.tcpRoutes)
+    const listeners = this.editedListeners(delta.listeners, hosts, tcpRoutes)
     const settings = delta.settings ?? this.before.settings
     return {
       revision: delta.revision,
       settings,
       ipFilter: settings.ipFilter ? new IpFilter(settings.ipFilter) : null,
+      clientLimits: clientLimits(settings, this.needs.context.limits),
       listeners,
       hosts,
       routes: this.routes,
       clusters: this.clusters,
+      tcpRoutes,
     }
   }
 
@@ -192,18 +221,36 @@ export class PlanEdit implements DestinationNeeds {
   private editedListeners(
     changes: SnapshotDelta['listeners'],
     hosts: Map<string, HostPlan>,
+    tcpRoutes: ReadonlyMap<string, CompiledTcpRoute>,
   ): Map<string, ListenerPlan> {
     const all = new Map([...this.before.listeners].map(([name, plan]) => [name, plan.listener]))
     for (const name of changes.removed) all.delete(name)
     for (const listener of changes.set) all.set(listener.name, listener)
-    return new Map([...all].map(([name, listener]) => [name, this.listenerPlan(listener, hosts)]))
+    return new Map([...all].map(([name, listener]) => [name, this.listenerPlan(listener, hosts, tcpRoutes)]))
   }
 
-  private listenerPlan(listener: Listener, hosts: Map<string, HostPlan>): ListenerPlan {
+  private editedTcpRoutes(changes: SnapshotDelta['tcpRoutes']): ReadonlyMap<string, CompiledTcpRoute> {
+    const { tcpRoutes } = this.before
+    if (changes.set.length === 0 && changes.removed.length === 0) return tcpRoutes
+    const next = new Map(tcpRoutes)
+    for (const id of changes.removed) next.delete(id)
+    for (const route of changes.set) next.set(route.id, new CompiledTcpRoute(route, this, this.needs.place))
+    return next
+  }
+
+  private listenerPlan(
+    listener: Listener,
+    hosts: Map<string, HostPlan>,
+    tcpRoutes: ReadonlyMap<string, CompiledTcpRoute>,
+  ): ListenerPlan {
     const served = listener.virtualHosts.flatMap((name) => hosts.get(name) ?? [])
+    const speaksTls = listener.protocol === 'https' || listener.protocol === 'tls'
     return {
       listener,
       hosts: hostTable(served),
+      tlsHosts: speaksTls ? hostTable(served.filter(({ host }) => host.tls !== undefined)) : null,
+      tcp: tcpTable(tcpRoutes.values(), listener.port),
+      hasDoor: listener.protocol !== 'http',
       meter: this.needs.registry.listener(listener.name, listener.statsPrefix),
     }
   }
@@ -218,6 +265,17 @@ export function sweepMeters(plan: Plan, registry: Registry): void {
   for (const state of plan.clusters.values()) registry.cluster(state.cluster.statName)
   for (const { listener } of plan.listeners.values()) registry.listener(listener.name, listener.statsPrefix)
   registry.endPlan(Date.now())
+}
+
+/** The Module's limits for clients, where they are not the usual ones. */
+function clientLimits({ requestHeadersKbMax, listenerIdleTimeoutMs }: Settings, limits: Limits): Limits | null {
+  const usual = requestHeadersKbMax === DEFAULT_SETTINGS.requestHeadersKbMax
+  if (usual && listenerIdleTimeoutMs === undefined) return null
+  return {
+    ...limits,
+    ...(!usual && { headBytesMax: requestHeadersKbMax * 1024 }),
+    ...(listenerIdleTimeoutMs !== undefined && { idleMs: listenerIdleTimeoutMs }),
+  }
 }
 
 function hostTable(served: readonly HostPlan[]): HostTable {

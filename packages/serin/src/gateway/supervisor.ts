@@ -123,6 +123,7 @@ class Supervisor implements Gateway {
   }
 
   private async applyNow(snapshot: Snapshot): Promise<Applied> {
+    this.renameSockets(snapshot.listeners)
     const listening = snapshot.listeners.map((listener) => this.bindListener(listener))
     this.snapshot = snapshot
     await Promise.all(this.children.map((child) => this.give(child)))
@@ -147,6 +148,20 @@ class Supervisor implements Gateway {
       this.lastDelta = { before, after, delta: diff(before, after) }
     }
     return this.lastDelta.delta
+  }
+
+  /** A Listener that is called otherwise now, on the same port, takes over the socket: no connection is refused meanwhile. */
+  private renameSockets(listeners: readonly Listener[]): void {
+    const names = new Set(listeners.map(({ name }) => name))
+    for (const { name, port, address = this.bind } of listeners) {
+      if (this.sockets.has(name)) continue
+      const left = [...this.sockets.values()].find(
+        (socket) => !names.has(socket.name) && socket.address === address && socket.wantedPort === port && port !== 0,
+      )
+      if (!left) continue
+      this.sockets.delete(left.name)
+      this.sockets.set(name, { ...left, name })
+    }
   }
 
   private bindListener(listener: Listener): ListeningAddress {

@@ -89,13 +89,13 @@ export class WorkerChild {
   /** Sends what changed; settles when the worker uses it, or has died. */
   async plan(delta: SnapshotDelta): Promise<void> {
     if (!this.process) return
-    const { revision, clusters, routes, listeners, virtualHosts, settings } = delta
+    const { revision, clusters, routes, listeners, virtualHosts, tcpRoutes, settings } = delta
     const applied = this.heard((message) => message.kind === 'applied' && message.revision === revision)
     this.send({ kind: 'plan-begin', clusters, removedRoutes: routes.removed })
     for (let at = 0; at < routes.set.length; at += ROUTES_PER_MESSAGE) {
       this.send({ kind: 'plan-routes', routes: routes.set.slice(at, at + ROUTES_PER_MESSAGE) })
     }
-    this.send({ kind: 'plan-commit', revision, listeners, virtualHosts, ...(settings && { settings }) })
+    this.send({ kind: 'plan-commit', revision, listeners, virtualHosts, tcpRoutes, ...(settings && { settings }) })
     await applied
   }
 

@@ -74,8 +74,10 @@ export class Worker {
     if (this.dataPlane) {
       this.dataPlane.draining = true
       for (const connection of this.dataPlane.connections) connection.stop()
+      for (const guest of this.dataPlane.guests) guest.stop()
       await this.emptied(withinMs)
       for (const connection of this.dataPlane.connections) connection.destroy()
+      for (const guest of this.dataPlane.guests) guest.destroy()
       await this.dataPlane.accessLog?.close()
       this.tell(-1)
     }
@@ -141,11 +143,11 @@ export class Worker {
   }
 
   private emptied(withinMs: number): Promise<void> {
-    const { connections } = this.plane
+    const { connections, guests } = this.plane
     return new Promise((resolve) => {
       const until = performance.now() + withinMs
       const check = setInterval(() => {
-        if (connections.size > 0 && performance.now() < until) return
+        if (connections.size + guests.size > 0 && performance.now() < until) return
         clearInterval(check)
         resolve()
       }, 10)
@@ -167,7 +169,12 @@ export class Worker {
   private tell(id: number): void {
     const { dataPlane } = this
     if (dataPlane)
-      this.send({ kind: 'sample', id, sample: dataPlane.registry.sample(), connections: dataPlane.connections.size })
+      this.send({
+        kind: 'sample',
+        id,
+        sample: dataPlane.registry.sample(),
+        connections: dataPlane.connections.size + dataPlane.guests.size,
+      })
   }
 }
 

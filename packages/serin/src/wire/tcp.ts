@@ -193,6 +193,14 @@ export class TcpLink implements Link {
     if (this.handle.reset(nothing) !== 0) this.handle.close()
   }
 
+  /** Stops reading and gives the handle away; nothing more is heard here. */
+  release(): TcpHandle {
+    this.pause()
+    this.state = 'closed'
+    this.handle.link = undefined
+    return this.handle
+  }
+
   setNoDelay(): void {
     this.handle.setNoDelay(true)
   }
