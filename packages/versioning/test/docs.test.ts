@@ -171,6 +171,16 @@ test('a route of the API goes before a page of the same address', async () => {
   equal((await instance.inject('/v1/openapi.json')).statusCode, 200)
 })
 
+test('without a prefix, an only version has its page at /docs, and the latest leaves that to the index', async () => {
+  const only = fastify()
+  only.register(versioned((api) => api.get('/a', { version: 1 }, () => ''), { path: '', docs: true }))
+  ok((await only.inject('/docs')).body.includes('<code>/a</code>'))
+  deepEqual(Object.keys((await only.inject('/openapi.json')).json().paths), ['/a'])
+  const latest = fastify()
+  latest.register(versioned((api) => api.get('/a', { version: 1 }, () => ''), { latest: '', docs: true }))
+  ok((await latest.inject('/docs')).body.includes('href="/v1/docs"'))
+})
+
 test('without versions in the URL the documents lie under the index, and neutral routes are in each', async () => {
   const instance = fastify()
   instance.register(

@@ -119,6 +119,12 @@ describe('encapsulation', () => {
   })
 })
 
+test('a versioned part inside of another is refused', () =>
+  rejects(
+    app((outer) => void outer.register(versioned((inner) => inner.get('/', { version: 1 }, () => '')))),
+    /versioned\(\) inside of versioned\(\)/,
+  ))
+
 describe('routes', () => {
   test('schemas validate and serialise each version by its own', async () => {
     const schemaOf = (type: string): object => ({

@@ -62,6 +62,12 @@ const mistakes: readonly Mistake[] = [
   },
   {
     code: 'unknown-version',
+    says: /1\.5 is not among the versions of this API: 1, 2/,
+    routes: (api) => api.get('/a', { version: { from: 1, until: '1.5' } }, () => ''),
+    options: { versions: [1, 2] },
+  },
+  {
+    code: 'unknown-version',
     says: /9 is not among the versions of this API: 1, 2/,
     routes: (api) => api.get('/a', { version: [1, 9] }, () => ''),
     options: { versions: [1, 2] },

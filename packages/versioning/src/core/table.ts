@@ -174,14 +174,20 @@ function knownVersions({ offers, closed, fallback, report }: KnownInput): readon
   for (const item of closed ?? []) add(item)
   if (fallback.kind === 'version') add(fallback.version)
   for (const { declaration, span } of offers) {
-    for (const end of [span.from, span.until]) {
-      if (end === undefined) continue
-      if (closed !== undefined && !holds(closed, end)) {
-        report('unknown-version', unknownSentence(end, closed), declaration, declaration.origin)
-      } else if (end === span.from) add(end)
-    }
+    const strange =
+      closed === undefined
+        ? []
+        : [span.from, span.until].filter((end) => end !== undefined && !mayStand(end, span, closed))
+    for (const end of strange)
+      report('unknown-version', unknownSentence(end as Version, closed ?? []), declaration, declaration.origin)
+    if (span.from !== undefined && strange.length === 0) add(span.from)
   }
   return oneScheme([...all.values()], report).sort(compareVersions)
+}
+
+/** Declared, or the end of a route in a version that is yet to come. */
+function mayStand(end: Version, { until }: Span, closed: readonly Version[]): boolean {
+  return holds(closed, end) || (end === until && closed.every((item) => compareVersions(item, end) < 0))
 }
 
 function unknownSentence(item: Version, closed: readonly Version[]): string {

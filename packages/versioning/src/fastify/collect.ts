@@ -31,12 +31,17 @@ export function withOrigin(options: RouteOptions, origin: Origin | undefined): R
   return origin === undefined ? options : Object.assign({ [originKey]: origin }, options)
 }
 
-type Shadowed = Record<string, unknown>
+/** Inherited by every plugin of a scope while its routes are collected. */
+const collectingKey = Symbol('serin.versioning.collecting')
+
+type Shadowed = Record<string | symbol, unknown>
 
 /** Begins to collect on this scope and on every plugin registered inside it. */
 export function collectRoutes(scope: FastifyInstance): Collector {
   const routes: CollectedRoute[] = []
   const target = scope as unknown as Shadowed
+  if (target[collectingKey] === true)
+    throw new Error('versioned() inside of versioned(): a route can have one version only')
   const original = Reflect.get(scope, 'route') as (this: FastifyInstance, options: RouteOptions) => unknown
   const names = ['all', ...scope.supportedMethods.map((method) => method.toLowerCase())]
 
@@ -48,6 +53,7 @@ export function collectRoutes(scope: FastifyInstance): Collector {
     routes.push({ instance, options: rest as RouteOptions, origin })
     return instance
   }
+  target[collectingKey] = true
   shadow('route', function (options: RouteOptions) {
     return keep(this, { ...options })
   })
@@ -62,6 +68,7 @@ export function collectRoutes(scope: FastifyInstance): Collector {
     routes,
     register: (instance, options) => void original.call(instance, options),
     stop: () => {
+      delete target[collectingKey]
       for (const name of ['route', 'addHttpMethod', ...names]) delete target[name]
     },
   }

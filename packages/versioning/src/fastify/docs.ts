@@ -30,9 +30,12 @@ export async function registerDocs(plan: Plan): Promise<void> {
   if (places.some(({ page, document }) => page !== undefined || document !== undefined)) requireSwagger()
   const documents = documentCache(plan)
   for (const place of places) registerPlace(plan, place, places, documents)
-  if (index !== false) add(plan, index, (_request, reply) => sendPage(reply, indexPageOf(plan, places)))
-  if (index !== false && document !== false)
+  const taken = new Set(places.flatMap(({ page, document: url }) => [page, url]))
+  if (index !== false && !taken.has(index))
+    add(plan, index, (_request, reply) => sendPage(reply, indexPageOf(plan, places)))
+  if (index !== false && document !== false && !taken.has(document)) {
     add(plan, document, (_request, reply) => void reply.send(indexDocument(plan, places)))
+  }
   if (versions !== false) add(plan, versions, (_request, reply) => void reply.send(versionList(plan, places)))
 }
 
@@ -50,7 +53,9 @@ function requireSwagger(): void {
 function placesOf(plan: Plan): readonly Place[] {
   const { page = '/docs', document = '/openapi.json', index = '/docs' } = docsOptions(plan)
   if (plan.addresses.length > 0) {
-    return plan.addresses.map(({ version, prefix, latest }) => ({
+    // The latest version without a prefix has its documents under its own; there stands the index.
+    const addresses = plan.addresses.filter(({ prefix, latest }) => !latest || prefix !== '')
+    return addresses.map(({ version, prefix, latest }) => ({
       version,
       latest,
       serverUrl: `${plan.base}${prefix}` || '/',
