@@ -5,7 +5,7 @@
  * Durability: `commit` resolves after LMDB has written its pages, fsynced the file and written the meta page that makes them
  * count (LMDB's default, no NOSYNC, no overlapping sync). A process or a machine that dies before that leaves the state before it.
  */
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, statfsSync } from 'node:fs'
 import { join } from 'node:path'
 import { createRequire } from 'node:module'
 import { isAlive, myself, type ProcessIdentity } from './process-identity.ts'
@@ -43,33 +43,45 @@ export interface Database {
   records(): Iterable<{ revision: number; record: DiskRecord; bytes: number }>
   /** Resolves when it is on disk. Throws StoreError `InsufficientStorage` when the disk is full. */
   commit(commit: Commit): Promise<void>
-  /** A consistent copy, while writes go on. */
-  backup(directory: string): Promise<void>
   close(): Promise<void>
 }
 
-const FILE = 'store.mdb'
+export const STORE_FILE = 'store.mdb'
+/** With less than this left, a write that failed failed for want of space. */
+const FREE_BYTES_MIN = 1024 * 1024
 
 /** Throws a plain Error that says who holds the directory, or that the file is of a newer serin. */
 export function openDatabase(directory: string, restored: boolean): Database {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const root = open<unknown, string>({
-    path: join(directory, FILE),
+    path: join(directory, STORE_FILE),
     noSubdir: true,
     overlappingSync: false,
+    // Our batches are explicit; the implicit ones leave promises behind that nobody can catch when a commit fails.
+    eventTurnBatching: false,
     encoding: 'json',
     maxDbs: 2,
   })
   try {
     takeOwnership(root, directory, restored)
-    return openTables(root)
+    return openTables(root, directory)
   } catch (error) {
     void root.close() // The error is what counts; nothing was written.
     throw error
   }
 }
 
-function openTables(root: RootDatabase): Database {
+/** By a process that does not own it: LMDB lets others read while the owner writes. */
+export async function copyDatabase(directory: string, file: string): Promise<void> {
+  const root = open<unknown, string>({ path: join(directory, STORE_FILE), noSubdir: true, readOnly: true, maxDbs: 2 })
+  try {
+    await root.backup(file, true)
+  } finally {
+    await root.close()
+  }
+}
+
+function openTables(root: RootDatabase, directory: string): Database {
   const table = root.openDB<string, number>({ name: 'records', encoding: 'string' })
   checkFormat(root)
   return {
@@ -82,17 +94,13 @@ function openTables(root: RootDatabase): Database {
     async commit({ records, remove, compacted }) {
       try {
         await root.batch(() => {
-          for (const { revision, record } of records) void table.put(revision, encode(record))
-          for (const revision of remove) void table.remove(revision)
-          if (remove.length > 0 || records.length === 0) void root.put('compacted', compacted)
+          for (const { revision, record } of records) rejected(table.put(revision, encode(record)))
+          for (const revision of remove) rejected(table.remove(revision))
+          if (remove.length > 0 || records.length === 0) rejected(root.put('compacted', compacted))
         })
       } catch (error) {
-        throw diskError(error)
+        throw await diskError(error, directory)
       }
-    },
-    async backup(target) {
-      mkdirSync(target, { recursive: true, mode: 0o700 })
-      await root.backup(join(target, FILE), true)
     },
     async close() {
       await root.put('owner', null)
@@ -146,12 +154,24 @@ function decode(text: string): DiskRecord {
   }
 }
 
-function diskError(error: unknown): Error {
-  const message = error instanceof Error ? error.message : String(error)
-  if (/no space left|ENOSPC|MDB_MAP_FULL|mapsize limit|quota/i.test(message)) {
-    return new StoreError('InsufficientStorage', `the store's disk is full; nothing was written: ${message}`, {
-      cause: error,
+/** The batch says whether it failed; its parts say the same again. */
+function rejected(part: Promise<unknown>): void {
+  part.catch(() => {})
+}
+
+/** LMDB reports a write that came out short as an I/O error: whether the disk is full is for the file system to say. */
+async function diskError(error: unknown, directory: string): Promise<StoreError> {
+  const { commitError } = error as { readonly commitError?: Promise<unknown> }
+  const cause: unknown = await Promise.resolve(commitError).then(
+    () => error,
+    (inner: unknown) => inner,
+  )
+  const message = cause instanceof Error ? cause.message : String(cause)
+  const { bavail, bsize } = statfsSync(directory)
+  if (bavail * bsize < FREE_BYTES_MIN || /no space left|ENOSPC|MDB_MAP_FULL|quota/i.test(message)) {
+    return new StoreError('InsufficientStorage', `the disk of the store (${directory}) is full: nothing was written`, {
+      cause,
     })
   }
-  return new StoreError('InternalError', `the store could not write: ${message}`, { cause: error })
+  return new StoreError('InternalError', `the store could not write: ${message}`, { cause })
 }

@@ -47,8 +47,6 @@ export interface EmbeddedStoreOptions {
   readonly bytesMax?: number
   /** How far watches can resume; defaults 10,000 events and 24 MiB. */
   readonly history?: { readonly events: number; readonly bytes: number }
-  /** The directory is a fresh copy made by `backup`: the owner that the copy names is not asked for. */
-  readonly restored?: boolean
   /** Rules of the kinds, run inside the write; default: those of Kubernetes. */
   readonly admission?: Admission
 }
@@ -59,8 +57,6 @@ export interface EmbeddedStore extends Store {
   /** The newest revision on disk. */
   readonly revision: number
   readonly bytes: number
-  /** A consistent copy of everything into a directory, while writes go on. */
-  backup(directory: string): Promise<void>
   /** Waits for the writes on their way; the store answers nothing afterwards. */
   close(): Promise<void>
 }
@@ -109,7 +105,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   #committing: Promise<void> | undefined
   #closed = false
 
-  constructor({ directory, bytesMax, history, restored, admission }: EmbeddedStoreOptions) {
+  constructor({ directory, bytesMax, history, admission }: EmbeddedStoreOptions) {
     for (const kind of KINDS) {
       this.#collections.set(kindKey(kind), {
         kind,
@@ -122,7 +118,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     this.#bytesMax = bytesMax ?? STORE_BYTES_MAX
     this.#admission = admission ?? kubernetesAdmission()
     this.#history = new HistoryWindow(history ?? { events: HISTORY_EVENTS_MAX, bytes: HISTORY_BYTES_MAX })
-    this.#database = openDatabase(directory, restored === true)
+    this.#database = openDatabase(directory, false)
     this.#compacted = Math.max(FIRST_REVISION, this.#database.compacted)
     this.#load()
     if (this.#committed === FIRST_REVISION) this.#bootstrap()
@@ -213,11 +209,6 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     if (options.dryRun === true || deletion.action === 'nothing') return current.object as T
     if (deletion.action === 'mark') return (await this.#write(collection, text, deletion.object)) as T
     return (await this.#remove(collection, text, current)) as T
-  }
-
-  backup(directory: string): Promise<void> {
-    this.#checkOpen()
-    return this.#database.backup(directory)
   }
 
   async close(): Promise<void> {
