@@ -208,3 +208,15 @@ test('a Module that changes reads all Mappings anew', () => {
   }
   assert.deepEqual([timeoutOf({}), timeoutOf({ cluster_request_timeout_ms: 7 })], [3000, 7])
 })
+
+test('a broken AuthService keeps its last good version, and lets nobody in where there was none', () => {
+  const auth = (spec: object): KubeObject =>
+    resource('AuthService', 'auth', { auth_service: '127.0.0.1:3000', ...spec })
+  const compiler = createCompiler()
+  const clusterOf = (...objects: KubeObject[]): string | undefined =>
+    compiler.compile({ objects: [listener, host, mapping('m', {}), ...objects] }).snapshot.settings.auth[0]?.cluster
+  assert.equal(clusterOf(auth({ proto: 'grpc' })), 'cluster_no_auth_service')
+  assert.equal(clusterOf(auth({})), 'cluster_127.0.0.1:3000_default')
+  assert.equal(clusterOf(auth({ proto: 'grpc' })), 'cluster_127.0.0.1:3000_default')
+  assert.equal(clusterOf(), undefined)
+})

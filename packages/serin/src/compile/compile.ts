@@ -4,6 +4,7 @@
  * its last good version keeps serving, and a diagnostic says so.
  */
 import { readFileSync } from 'node:fs'
+import type { Cluster } from '../model/cluster.ts'
 import { compareRank, type Route } from '../model/route.ts'
 import type { Settings } from '../model/settings.ts'
 import type { Snapshot } from '../model/snapshot.ts'
@@ -24,7 +25,7 @@ import { SnapshotKeeper } from './assemble.ts'
 import { ClusterTable } from './clusters.ts'
 import { ContextReader } from './context.ts'
 import { ServiceIndex } from './endpoints.ts'
-import { type AuthPlan, type RateLimitPlan, readAuthService, readRateLimitService } from './external.ts'
+import { type AuthPlan, DENIAL, type RateLimitPlan, readAuthService, readRateLimitService } from './external.ts'
 import { groupPlans } from './groups.ts'
 import { hasLabels, type HostPlan, type ListenerPlan, readListener } from './hosts.ts'
 import { bindListeners } from './listeners.ts'
@@ -123,7 +124,7 @@ class CachingCompiler implements Compiler {
       virtualHosts: bound.virtualHosts,
       routes: groups.map(({ route }) => route).filter((route): route is Route => route !== undefined),
       tcpRoutes: bound.tcpRoutes,
-      clusters: clusters.clusters,
+      clusters: [...clusters.clusters, ...external.fixedClusters],
       settings: { ...context.module.settings, ...external.settings },
     })
     const parts: (readonly Diagnostic[])[] = [
@@ -160,12 +161,14 @@ class CachingCompiler implements Compiler {
       return report.diagnostics
     })
     const [limit] = rateLimit.plans
+    const denies = of(AuthService).length > 0 && auth.plans.length === 0
     return {
       settings: {
-        auth: auth.plans.map(({ settings }) => settings),
+        auth: denies ? [DENIAL.settings] : auth.plans.map(({ settings }) => settings),
         ...(limit !== undefined && { rateLimit: limit.settings }),
       },
       clusters: [...auth.plans, ...rateLimit.plans].map(({ cluster }) => cluster),
+      fixedClusters: denies ? [DENIAL.cluster] : [],
       diagnostics: [...auth.diagnostics, ...rateLimit.diagnostics, ...surplus],
     }
   }
@@ -174,6 +177,7 @@ class CachingCompiler implements Compiler {
 interface External {
   readonly settings: Pick<Settings, 'auth' | 'rateLimit'>
   readonly clusters: readonly ClusterPlan[]
+  readonly fixedClusters: readonly Cluster[]
   readonly diagnostics: readonly Diagnostic[]
 }
 

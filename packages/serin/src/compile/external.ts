@@ -1,4 +1,6 @@
 /** Services that the gateway asks: external authorization and rate limits. */
+import type { Cluster } from '../model/cluster.ts'
+import type { Origin } from '../model/origin.ts'
 import type { AuthSettings, RateLimitSettings } from '../model/settings.ts'
 import type { AuthServiceSpec, RateLimitServiceSpec } from '../resources/ambassador/types.ts'
 import { AuthService, RateLimitService } from '../resources/kinds.ts'
@@ -6,6 +8,7 @@ import type { KubeObject } from '../resources/object.ts'
 import { readClusterPlan } from './cluster-plan.ts'
 import type { MappingContext } from './mapping.ts'
 import type { ClusterPlan } from './plan.ts'
+import { CIRCUIT_BREAKERS } from './policies.ts'
 import { namespaceOf, type Report } from './report.ts'
 import { parseService, type ServiceAddress } from './service.ts'
 import { checkSpec } from './spec.ts'
@@ -18,6 +21,34 @@ export interface AuthPlan {
 export interface RateLimitPlan {
   readonly settings: RateLimitSettings
   readonly cluster: ClusterPlan
+}
+
+const DENIAL_ORIGIN: Origin = { kind: 'AuthService', namespace: '', name: '' }
+
+/** Stands for AuthServices of which none can be used: nobody gets in, where Emissary would let everybody in. */
+export const DENIAL: { readonly settings: AuthSettings; readonly cluster: Cluster } = {
+  settings: {
+    cluster: 'cluster_no_auth_service',
+    protocol: 'http',
+    pathPrefix: '',
+    timeoutMs: 1,
+    allowedRequestHeaders: [],
+    allowedAuthorizationHeaders: [],
+    addAuthHeaders: [],
+    failureModeAllow: false,
+    statusOnError: 403,
+  },
+  cluster: {
+    name: 'cluster_no_auth_service',
+    statName: 'no_auth_service',
+    source: { kind: 'endpoints', endpoints: [] },
+    protocol: 'http1',
+    balance: 'round-robin',
+    connectTimeoutMs: 1,
+    limits: CIRCUIT_BREAKERS,
+    healthChecks: [],
+    origin: DENIAL_ORIGIN,
+  },
 }
 
 /** Request headers that every HTTP auth service gets. */

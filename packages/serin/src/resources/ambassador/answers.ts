@@ -76,6 +76,7 @@ export const ANSWERS: Readonly<Record<string, Readonly<Record<string, FieldAnswe
     v2CACertChainFile: noEffect(CONVERSION),
   },
   AuthService: {
+    auth_service: safer('a broken AuthService with no good version before lets nobody in; in Emissary everybody'),
     v2ExplicitTLS: noEffect(CONVERSION),
   },
   RateLimitService: {
