@@ -43,15 +43,17 @@ interface Group {
 
 export function decide({ service, pods, slices }: Observed): Decision {
   const wanted = fill(groups(service, pods), slices)
-  const free = slices.filter((slice) => !wanted.some((entry) => entry.slice === slice))
+  const used = new Set(wanted.map(({ slice }) => slice))
+  const free = slices.filter((slice) => !used.has(slice))
   const labels = labelsOf(service)
+  const labelText = canonicalText(labels)
   const create: EndpointSliceObject[] = []
   const update: EndpointSliceObject[] = []
   for (const { slice, ports, endpoints } of wanted) {
     // A slice that would be deleted takes what a new one would hold: its name goes on, and one write is saved.
     const reused = slice ?? free.shift()
     if (reused === undefined) create.push(newSlice(service, labels, ports, endpoints))
-    else if (!isSame(reused, labels, ports, endpoints)) update.push(changed(reused, labels, ports, endpoints))
+    else if (!isSame(reused, { labelText, ports, endpoints })) update.push(changed(reused, labels, ports, endpoints))
   }
   return { create, update, remove: free }
 }
@@ -61,7 +63,7 @@ function groups(service: ServiceObject, pods: readonly PodObject[]): readonly Gr
   for (const pod of pods.toSorted((left, right) => left.metadata.name.localeCompare(right.metadata.name))) {
     if ((pod.status?.podIP ?? '') === '' || isFinished(pod)) continue
     const ports = portsOf(service, pod)
-    const key = canonicalText(ports)
+    const key = portText(ports)
     const group = byPorts.get(key) ?? { ports, endpoints: [] }
     group.endpoints.push(endpointOf(service, pod))
     byPorts.set(key, group)
@@ -106,8 +108,14 @@ interface Wanted {
 
 /** Lays endpoints into slices: each stays where it is, new ones fill what has room, then come new slices. */
 function fill(all: readonly Group[], slices: readonly EndpointSliceObject[]): readonly Wanted[] {
+  const byPorts = new Map<string, EndpointSliceObject[]>()
+  for (const slice of slices) {
+    const same = byPorts.get(sliceText(slice))
+    if (same === undefined) byPorts.set(sliceText(slice), [slice])
+    else same.push(slice)
+  }
   return all.flatMap((group) => {
-    const present = slices.filter((slice) => canonicalText(slice.ports ?? []) === canonicalText(group.ports ?? []))
+    const present = byPorts.get(portText(group.ports)) ?? []
     const left = new Map(group.endpoints.map((endpoint) => [endpoint.targetRef?.uid, endpoint]))
     const kept = present.map((slice) => ({ slice, ports: group.ports, endpoints: keep(slice, left) }))
     const rest = [...left.values()]
@@ -140,9 +148,50 @@ function labelsOf(service: ServiceObject): Record<string, string> {
 
 type Content = readonly [labels: Record<string, string>, ports: SlicePort[] | null, endpoints: SliceEndpoint[]]
 
-function isSame(slice: EndpointSliceObject, ...[labels, ports, endpoints]: Content): boolean {
-  const before = [slice.metadata.labels ?? {}, slice.ports ?? [], slice.endpoints ?? []]
-  return canonicalText(before) === canonicalText([labels, ports ?? [], endpoints])
+function isSame(
+  slice: EndpointSliceObject,
+  wanted: {
+    readonly labelText: string
+    readonly ports: SlicePort[] | null
+    readonly endpoints: readonly SliceEndpoint[]
+  },
+): boolean {
+  const present = slice.endpoints ?? []
+  return (
+    canonicalText(slice.metadata.labels) === wanted.labelText &&
+    sliceText(slice) === portText(wanted.ports) &&
+    present.length === wanted.endpoints.length &&
+    present.every((endpoint, index) => isSameEndpoint(endpoint, wanted.endpoints[index]))
+  )
+}
+
+function isSameEndpoint(left: SliceEndpoint, right: SliceEndpoint | undefined): boolean {
+  return (
+    left.addresses[0] === right?.addresses[0] &&
+    left.conditions?.ready === right?.conditions?.ready &&
+    left.conditions?.serving === right?.conditions?.serving &&
+    left.conditions?.terminating === right?.conditions?.terminating &&
+    left.nodeName === right?.nodeName &&
+    left.hostname === right?.hostname &&
+    left.targetRef?.uid === right?.targetRef?.uid
+  )
+}
+
+function portText(ports: readonly SlicePort[] | null): string {
+  return (ports ?? [])
+    .map(
+      ({ name, protocol, port, appProtocol }) => `${name ?? ''} ${protocol ?? ''} ${String(port)} ${appProtocol ?? ''}`,
+    )
+    .join(',')
+}
+
+/** Objects of a store never change: each is looked at once. A Service of 200 pods has 200 slices here. */
+const sliceTexts = new WeakMap<EndpointSliceObject, string>()
+
+function sliceText(slice: EndpointSliceObject): string {
+  const known = sliceTexts.get(slice) ?? portText(slice.ports)
+  sliceTexts.set(slice, known)
+  return known
 }
 
 function changed(slice: EndpointSliceObject, ...[labels, ports, endpoints]: Content): EndpointSliceObject {

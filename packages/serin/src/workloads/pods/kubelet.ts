@@ -91,8 +91,11 @@ function bind(context: KubeletContext, binding: Set<string>, pod: PodObject): vo
 /** A control process ended between a pod's last status and the removal of its object. */
 function buryFinished(context: KubeletContext, pod: PodObject): void {
   if (pod.metadata.deletionTimestamp === undefined || pod.spec.nodeName !== context.nodeName) return
-  forgetPod(context.directory, pod.metadata.uid ?? '')
-  context.room.pods.delete(pod, { gracePeriodSeconds: 0 }).catch((error: unknown) => {
+  const bury = async (): Promise<void> => {
+    await forgetPod(context.directory, pod.metadata.uid ?? '')
+    await context.room.pods.delete(pod, { gracePeriodSeconds: 0 })
+  }
+  bury().catch((error: unknown) => {
     context.log('warn', `removing pod ${pod.metadata.name}: ${messageOf(error)}`)
   })
 }
@@ -119,7 +122,7 @@ async function clearStrays(context: KubeletContext): Promise<void> {
     .filter(([uid]) => present.has(uid))
     .flatMap(([, record]) => Object.values(record?.containers ?? {}))
   await context.runtimes.endStrays(kept.flatMap(({ running }) => running?.record ?? []))
-  for (const [uid] of records) if (!present.has(uid)) forgetPod(context.directory, uid)
+  for (const [uid] of records) if (!present.has(uid)) await forgetPod(context.directory, uid)
 }
 
 /** A change in a ConfigMap or Secret reaches the files of the pods that mount it. */

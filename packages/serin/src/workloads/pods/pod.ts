@@ -25,6 +25,7 @@ export class PodWorker {
   private ports: PortMap = {}
   private startTime: number = Date.now()
   private published = ''
+  private saved = ''
   private writing: Promise<void> | undefined
   private dirty = false
   private ending: Promise<void> | undefined
@@ -63,7 +64,7 @@ export class PodWorker {
     this.isClosed = true
     await Promise.all(this.workers.map((worker) => worker.stop(() => 0)))
     await this.context.runtimes.sweep(this.uid)
-    this.forget()
+    await this.forget()
   }
 
   /** serin goes down: everything stops, the object stays and comes back with the next start. */
@@ -189,6 +190,9 @@ export class PodWorker {
   private save(): void {
     const { name, namespace = '' } = this.pod.metadata
     const containers = Object.fromEntries(this.workers.map((worker) => [worker.container.name, worker.memory]))
+    const text = JSON.stringify(containers)
+    if (text === this.saved) return
+    this.saved = text
     try {
       saveRecord(this.context.directory, {
         uid: this.uid,
@@ -280,7 +284,7 @@ export class PodWorker {
     await this.flush()
     this.isClosed = true
     await this.context.room.pods.delete(this.pod, { gracePeriodSeconds: 0 })
-    this.forget()
+    await this.forget()
   }
 
   /** Waits for connections that are still open: a program may end at once when it is told to. */
@@ -301,9 +305,9 @@ export class PodWorker {
     await this.context.runtimes.sweep(this.uid)
   }
 
-  private forget(): void {
+  private async forget(): Promise<void> {
     this.context.ports.release(this.ports)
-    forgetPod(this.context.directory, this.uid)
+    await forgetPod(this.context.directory, this.uid)
   }
 }
 

@@ -1,4 +1,15 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PortMap } from '../endpoints/addresses.ts'
 import type { ContainerMemory } from './container.ts'
@@ -32,18 +43,31 @@ export function makePodDirectory(directory: string, uid: string): void {
   mkdirSync(podDirectory(directory, uid), { recursive: true, mode: 0o700 })
 }
 
-/** Whole or not at all. */
+/**
+ * The record is one line at the beginning of its file, written by one call, so that a reader finds the old one or the new one; what is left of
+ * a longer old one behind it is cut off. (A rename would do the same at ten times the price, and a pod that starts is written several times.)
+ */
 export function saveRecord(directory: string, record: PodRecord): void {
-  const file = join(podDirectory(directory, record.uid), 'pod.json')
-  writeFileSync(`${file}.next`, JSON.stringify(record), { mode: 0o600 })
-  renameSync(`${file}.next`, file)
+  const line = `${JSON.stringify(record)}\n`
+  const file = openSync(
+    join(podDirectory(directory, record.uid), 'pod.json'),
+    constants.O_RDWR | constants.O_CREAT,
+    0o600,
+  )
+  try {
+    writeSync(file, line, 0)
+    ftruncateSync(file, Buffer.byteLength(line))
+  } finally {
+    closeSync(file)
+  }
 }
 
 export function loadRecord(directory: string, uid: string): PodRecord | undefined {
   try {
-    return JSON.parse(readFileSync(join(podDirectory(directory, uid), 'pod.json'), 'utf8')) as PodRecord
+    const text = readFileSync(join(podDirectory(directory, uid), 'pod.json'), 'utf8')
+    return JSON.parse(text.split('\n', 1)[0] ?? '') as PodRecord
   } catch {
-    // The pod was never started here.
+    // The pod was never started here, or the machine went down while this was written: its programs are gone, too.
     return undefined
   }
 }
@@ -57,8 +81,8 @@ export function recordedPods(directory: string): readonly string[] {
   }
 }
 
-export function forgetPod(directory: string, uid: string): void {
-  rmSync(podDirectory(directory, uid), { recursive: true, force: true })
+export async function forgetPod(directory: string, uid: string): Promise<void> {
+  await rm(podDirectory(directory, uid), { recursive: true, force: true })
 }
 
 /** Logs of all but the last two lives of a container go. */
