@@ -68,7 +68,7 @@ function lintShares({ shares, held }: CompiledGroup, about: About): void {
     about(weightless.at(-1)!.plan, (report) =>
       report.warning(
         'no-weights',
-        `shares its requests equally with ${others.join(', ')}, which match the same and have no weight either`,
+        `shares its requests equally with ${others.join(', ')}, which match${others.length === 1 ? 'es' : ''} the same and ${others.length === 1 ? 'has' : 'have'} no weight either`,
         {
           path: ['spec', 'prefix'],
           notes: ['give the newer version a weight, or remove one of them'],

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 import { test } from 'node:test'
 import { readManifest } from '../resources/manifest.ts'
 import { lintManifests } from './lint.ts'
@@ -127,5 +129,15 @@ test('nothing listens, or everything is redirected to a place without a certific
   assert.deepEqual(
     found(BASE.replace('Route', 'Redirect')).map((line) => line.split(' ')[1]),
     ['redirect-without-tls'],
+  )
+})
+
+test("Emissary's quick start and canary, as the guide has them, are without an error", () => {
+  const page = readFileSync(resolve(import.meta.dirname, '../../../../../docs/guide/from-emissary.md'), 'utf8')
+  const blocks = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text!)
+  assert.equal(blocks.length, 2)
+  assert.deepEqual(
+    found(...blocks).map((line) => line.split(' ')[1]),
+    ['unknown-service', 'unknown-service'],
   )
 })
