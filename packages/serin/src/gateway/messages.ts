@@ -22,7 +22,7 @@ export type ToWorker =
       readonly clusters: Changes<Cluster>
       readonly removedRoutes: readonly string[]
     }
-  | { readonly kind: 'plan-routes'; readonly routes: readonly Route[] }
+  | { readonly kind: 'plan-routes'; readonly at: number; readonly routes: readonly Route[] }
   | {
       readonly kind: 'plan-commit'
       readonly revision: number
@@ -41,6 +41,8 @@ export type ToWorker =
 /** From a worker. */
 export type FromWorker =
   | { readonly kind: 'ready' }
+  /** The piece with this number has been taken. */
+  | { readonly kind: 'plan-progress'; readonly at: number }
   | { readonly kind: 'applied'; readonly revision: number }
   | { readonly kind: 'listening'; readonly name: string; readonly error: string | null }
   /** `id` of the request, or -1 where the worker tells by itself. */

@@ -36,7 +36,9 @@ const STEADY_MS = 10_000
 const BACK_OFF_MS_FIRST = 100
 const BACK_OFF_MS_MAX = 5000
 /** Routes in one message: so much of a large Plan is built between two requests. */
-const ROUTES_PER_MESSAGE = 100
+const ROUTES_PER_MESSAGE = 50
+/** So many pieces may wait in the worker's pipe: it reads them one after the other, without serving in between. */
+const PIECES_ON_THE_WAY = 4
 /** How long after the limit of a drain a worker is killed. */
 const KILL_AFTER_MS = 1000
 /** V8 gives up backtracking for an engine in linear time: what RE2 promises, a Mapping's pattern keeps. */
@@ -63,6 +65,7 @@ export class WorkerChild {
   private readonly waiters: Set<Waiter> = new Set<Waiter>()
   private readonly listening: Map<string, BoundSocket> = new Map<string, BoundSocket>()
   private collectId = 0
+  private planning: Promise<unknown> = Promise.resolve()
 
   constructor(options: WorkerChildOptions) {
     this.options = options
@@ -71,7 +74,10 @@ export class WorkerChild {
   /** Starts the process; settles when it is configured, or has died. */
   async start(): Promise<void> {
     const { place, limits, accessLog } = this.options
-    const child = fork(WORKER_FILE, [], { execArgv: [...EXEC_ARGV, ...this.options.execArgv], stdio: ['ignore', 'inherit', 'inherit', 'ipc'] })
+    const child = fork(WORKER_FILE, [], {
+      execArgv: [...EXEC_ARGV, ...this.options.execArgv],
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    })
     this.process = child
     this.state = 'starting'
     this.startedAt = performance.now()
@@ -87,14 +93,28 @@ export class WorkerChild {
   }
 
   /** Sends what changed; settles when the worker uses it, or has died. */
-  async plan(delta: SnapshotDelta): Promise<void> {
-    if (!this.process) return
+  plan(delta: SnapshotDelta): Promise<void> {
+    const child = this.process
+    const planned = this.planning.then(async () => {
+      if (child && child === this.process) await this.sendPlan(child, delta)
+    })
+    this.planning = planned
+    return planned
+  }
+
+  /** One piece at a time, so that a worker serves between them however large the change is. */
+  private async sendPlan(child: ChildProcess, delta: SnapshotDelta): Promise<void> {
     const { revision, clusters, routes, listeners, virtualHosts, tcpRoutes, settings } = delta
-    const applied = this.heard((message) => message.kind === 'applied' && message.revision === revision)
     this.send({ kind: 'plan-begin', clusters, removedRoutes: routes.removed })
+    const onTheWay: Promise<void>[] = []
     for (let at = 0; at < routes.set.length; at += ROUTES_PER_MESSAGE) {
-      this.send({ kind: 'plan-routes', routes: routes.set.slice(at, at + ROUTES_PER_MESSAGE) })
+      onTheWay.push(this.heard((message) => message.kind === 'plan-progress' && message.at === at))
+      this.send({ kind: 'plan-routes', at, routes: routes.set.slice(at, at + ROUTES_PER_MESSAGE) })
+      // oxlint-disable-next-line no-await-in-loop
+      if (onTheWay.length === PIECES_ON_THE_WAY) await onTheWay.shift()
+      if (this.process !== child) return
     }
+    const applied = this.heard((message) => message.kind === 'applied' && message.revision === revision)
     this.send({ kind: 'plan-commit', revision, listeners, virtualHosts, tcpRoutes, ...(settings && { settings }) })
     await applied
   }
@@ -172,6 +192,7 @@ export class WorkerChild {
 
   /** Settles with the first message that matches, or with the end of the process. */
   private heard(matches: (message: FromWorker) => boolean): Promise<void> {
+    if (!this.process) return Promise.resolve()
     return new Promise((resolve) => {
       this.waiters.add({ matches, settle: resolve })
     })

@@ -44,6 +44,7 @@ export class Worker {
         break
       case 'plan-routes':
         this.edit?.setRoutes(message.routes)
+        this.send({ kind: 'plan-progress', at: message.at })
         break
       case 'plan-commit':
         void this.commit(message)

@@ -7,7 +7,7 @@
  */
 import { getSystemErrorName } from 'node:util'
 import type { Link, LinkOwner } from './link.ts'
-import type { OutBuffer } from './out-buffer.ts'
+import { type OutBuffer, recycle } from './out-buffer.ts'
 
 /** What Node's `process.binding('tcp_wrap')` and `('stream_wrap')` give; stable since Node 12. */
 export interface TcpHandle {
@@ -45,6 +45,8 @@ interface WriteRequest {
   oncomplete: (this: WriteRequest, status: number, handle: TcpHandle) => void
   /** Keeps the memory alive until libuv has read it. */
   octets: Uint8Array
+  /** What may be used again then. */
+  memory: Buffer | null
 }
 
 interface ShutdownRequest {
@@ -117,16 +119,16 @@ export class TcpLink implements Link {
     const length = out.position
     if (length === 0) return
     if (this.state !== 'open') out.position = 0
-    else if (this.send(out.buffer.subarray(0, length))) out.renew()
+    else if (this.send(out.buffer.subarray(0, length), out.buffer)) out.renew()
     else out.position = 0
   }
 
   writeOctets(octets: Uint8Array): void {
-    if (octets.length > 0 && this.state === 'open') this.send(octets)
+    if (octets.length > 0 && this.state === 'open') this.send(octets, null)
   }
 
   /** True if libuv still reads the memory. */
-  private send(octets: Uint8Array): boolean {
+  private send(octets: Uint8Array, memory: Buffer | null): boolean {
     const request = spareWrite
     const error = this.handle.writeBuffer(request, octets)
     if (error !== 0) {
@@ -137,6 +139,7 @@ export class TcpLink implements Link {
     spareWrite = new WriteWrap()
     request.oncomplete = onWritten
     request.octets = octets
+    request.memory = memory
     this.writes++
     return true
   }
@@ -231,6 +234,7 @@ function onRead(this: TcpHandle): void {
 }
 
 function onWritten(this: WriteRequest, status: number, handle: TcpHandle): void {
+  if (this.memory !== null) recycle(this.memory)
   handle.link?.written(status)
 }
 
