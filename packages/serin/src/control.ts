@@ -4,11 +4,9 @@
  */
 import { mkdirSync } from 'node:fs'
 
-import { certificatesIn } from './api/certificates.ts'
-import type { Role } from './api/access.ts'
-import { writeKubeconfig } from './api/kubeconfig.ts'
-import { type Api, startApi } from './api/server.ts'
+import type { Api } from './api/server.ts'
 import { type Console, startConsole } from './console-server.ts'
+import { type Credentials, prepareCredentials } from './credentials.ts'
 import {
   claim,
   type DataDirectory,
@@ -18,13 +16,12 @@ import {
   rewriteClaim,
 } from './data-directory.ts'
 import { type GatewayEvent, type GatewayKeeper, keepGateway } from './gateway-keeper.ts'
-import { formatAddress, freePort, type HostPort, isLoopback } from './host-port.ts'
+import { freePort, type HostPort } from './host-port.ts'
 import { type ImageDirectories, recordImages } from './image-directories.ts'
 import { podHandlers, usageHandlers } from './pod-handlers.ts'
-import { type EmbeddedStore, openEmbeddedStore } from './store/embedded.ts'
-import { tokensIn } from './tokens.ts'
+import type { EmbeddedStore } from './store/embedded.ts'
 import { VERSION } from './version.ts'
-import { startWorkloads, type Workloads } from './workloads/workloads.ts'
+import type { Workloads } from './workloads/workloads.ts'
 
 /** How often we look whether the API's certificate has to be renewed. */
 const RENEW_LOOK_MS = 6 * 60 * 60 * 1000
@@ -101,18 +98,28 @@ class Parts {
   }
 
   async start(): Promise<Control> {
-    const { bind, workers, images, onGatewayEvent } = this.#options
     const data = this.#data
-    recordImages(data.images, images)
+    const address = { host: this.#options.api.host, port: await definitePort(this.#options.api) }
+    recordImages(data.images, this.#options.images)
     mkdirSync(data.pods, { recursive: true, mode: 0o700 })
+    const credentials = prepareCredentials(data, address)
+    // It takes its time to start: meanwhile this process loads the rest and opens the API it waits for.
+    this.#gateway = await this.#keepGateway(credentials)
+    const [{ openEmbeddedStore }, { startApi }, { startWorkloads }] = await loadHeavyRooms()
     const store = (this.#store = openEmbeddedStore({ directory: data.store }))
-    const api = (this.#api = await this.#startApi(store))
-    this.#gateway = await keepGateway({
-      data,
-      settings: { bind, workers },
-      version: VERSION,
-      ...(onGatewayEvent !== undefined && { onEvent: onGatewayEvent }),
-    })
+    const api = (this.#api = await startApi({
+      store,
+      listen: address,
+      tls: credentials.tls,
+      tokens: credentials.tokens,
+      hosts: credentials.hosts,
+      pods: podHandlers(() => this.#workloads?.pods),
+      metrics: usageHandlers(() => this.#workloads?.usage),
+    }))
+    this.#renewal = setInterval(() => {
+      const tls = credentials.renewed()
+      if (tls.certificate !== credentials.tls.certificate) api.renew(tls)
+    }, RENEW_LOOK_MS)
     this.#workloads = await startWorkloads({ store, directory: data.pods, imagesFile: data.images })
     this.#console = await this.#startConsole()
     const addresses = { api: api.address, console: this.#console.address }
@@ -126,35 +133,14 @@ class Parts {
     }
   }
 
-  /** The kubeconfigs are there before anything listens. */
-  async #startApi(store: EmbeddedStore): Promise<Api> {
-    const { certificates: directory, kubeconfig, gatewayKubeconfig, tokens: tokensFile } = this.#data
-    const { host } = this.#options.api
-    const listen = { host, port: await definitePort(this.#options.api) }
-    const names = isLoopback(host) ? [] : [host]
-    const certificates = certificatesIn(directory, names)
-    const tokens = tokensIn(tokensFile)
-    const write = (file: string, role: Role): void => {
-      const { token = '', user = '' } = tokens.find((one) => one.role === role) ?? {}
-      const server = `https://${formatAddress(listen)}`
-      writeKubeconfig(file, { server, authority: certificates.authority, token, user })
-    }
-    write(kubeconfig, 'admin')
-    write(gatewayKubeconfig, 'gateway')
-    const api = await startApi({
-      store,
-      listen,
-      tls: certificates,
-      tokens,
-      hosts: names,
-      pods: podHandlers(() => this.#workloads?.pods),
-      metrics: usageHandlers(() => this.#workloads?.usage),
+  #keepGateway({ server }: Credentials): Promise<GatewayKeeper> {
+    const { bind, workers, onGatewayEvent } = this.#options
+    return keepGateway({
+      data: this.#data,
+      settings: { bind, workers, server },
+      version: VERSION,
+      ...(onGatewayEvent !== undefined && { onEvent: onGatewayEvent }),
     })
-    this.#renewal = setInterval(() => {
-      const next = certificatesIn(directory, names)
-      if (next.certificate !== certificates.certificate) api.renew(next)
-    }, RENEW_LOOK_MS)
-    return api
   }
 
   #startConsole(): Promise<Console> {
@@ -192,6 +178,13 @@ class Parts {
     await this.#store?.close()
     release(this.#data.controlFile)
   }
+}
+
+/** The database, the schemas, the controllers: a tenth of a second of loading. */
+function loadHeavyRooms(): Promise<
+  [typeof import('./store/embedded.ts'), typeof import('./api/server.ts'), typeof import('./workloads/workloads.ts')]
+> {
+  return Promise.all([import('./store/embedded.ts'), import('./api/server.ts'), import('./workloads/workloads.ts')])
 }
 
 /** Port 0 is made definite, because the kubeconfig names the port before anything listens. */

@@ -28,6 +28,8 @@ const LOG_BYTES_MAX = 10_000_000
 export interface GatewaySettings {
   readonly bind: string
   readonly workers: number
+  /** The API it watches. */
+  readonly server: string
 }
 
 export interface GatewayRecord extends ProcessRecord {
@@ -95,7 +97,8 @@ class Keeper implements GatewayKeeper {
     return (
       record.version === version &&
       record.settings.bind === settings.bind &&
-      record.settings.workers === settings.workers
+      record.settings.workers === settings.workers &&
+      record.settings.server === settings.server
     )
   }
 

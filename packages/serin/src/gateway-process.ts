@@ -42,15 +42,18 @@ export class GatewayRunsAlready extends Error {
 /** Resolves when the process was told to end and has drained. */
 export async function runGateway(options: GatewayProcessOptions): Promise<void> {
   const told = untilTold()
+  const connection = readKubeconfig(options.kubeconfig)
   const files = options.runDirectory === undefined ? undefined : dataDirectory(options.runDirectory)
-  if (files !== undefined) claimFor(files.gatewayFile, options)
-  const store = openRemoteStore(readKubeconfig(options.kubeconfig))
+  if (files !== undefined) claimFor(files.gatewayFile, options, connection.server)
+  // The workers start while the resources are listed.
+  const starting = startGateway({ workers: options.workers, bind: options.bind, onNotice: log })
+  const store = openRemoteStore(connection)
+  const resources = watchGatewayResources(store, logError('watch'))
   const state: State = { isReady: false, problems: [] }
-  const gateway = await startGateway({ workers: options.workers, bind: options.bind, onNotice: log })
+  const gateway = await starting
   const servers = await serve(options, { gateway, state })
   const lease = keepGatewayLease({ store, holder: `${hostname()}_${process.pid}`, onError: logError('lease') })
   const reports = createGatewayReports(store, logError('status'))
-  const resources = watchGatewayResources(store, logError('watch'))
   const loop = new ApplyLoop({ resources, gateway, lease, reports, state })
   await Promise.race([resources.synced, told])
   loop.start()
@@ -77,8 +80,8 @@ function untilTold(): Promise<void> {
   })
 }
 
-function claimFor(file: string, { bind, workers }: GatewayProcessOptions): void {
-  const holder = claim<GatewayRecord>(file, { version: VERSION, settings: { bind, workers } })
+function claimFor(file: string, { bind, workers }: GatewayProcessOptions, server: string): void {
+  const holder = claim<GatewayRecord>(file, { version: VERSION, settings: { bind, workers, server } })
   if (holder !== undefined) throw new GatewayRunsAlready(holder.pid)
 }
 

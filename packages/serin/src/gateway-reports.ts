@@ -90,7 +90,7 @@ function reportOf(diagnostics: readonly Diagnostic[]): Report | undefined {
   const [first] = shown
   const kind = KINDS.find((entry) => entry.kind === first?.origin.kind)
   if (first === undefined || kind === undefined) return undefined
-  const message = shown.map(sentenceOf).join(' ')
+  const message = shown.map(sentenceOf).join('. ')
   return {
     kind,
     namespace: first.origin.namespace,
@@ -103,12 +103,9 @@ function reportOf(diagnostics: readonly Diagnostic[]): Report | undefined {
   }
 }
 
-function sentenceOf(diagnostic: Diagnostic): string {
-  const suggestion =
-    diagnostic.suggestion === undefined ? '' : ` Did you mean ${JSON.stringify(diagnostic.suggestion)}?`
-  const notes = diagnostic.notes === undefined ? '' : ` ${diagnostic.notes.join(' ')}`
-  const end = /[.?!]$/.test(diagnostic.message) ? '' : '.'
-  return `${diagnostic.message}${end}${suggestion}${notes}`
+function sentenceOf({ message, suggestion, notes = [] }: Diagnostic): string {
+  const advice = suggestion === undefined ? [] : [`did you mean ${JSON.stringify(suggestion)}?`]
+  return [message, ...advice, ...notes].join('; ')
 }
 
 function wellAgain(key: string): readonly Report[] {

@@ -19,6 +19,8 @@ const REFRESH_MS = 1_000
 const STARTING_MS_MAX = 5_000
 /** The same warning is shown once in this time. */
 const WARNING_AGAIN_MS = 60_000
+/** Then a person is told what is still not there. */
+const WAITING_MS = 10_000
 const WARNINGS_MAX = 1_000
 
 interface ListenerObject extends KubeObject {
@@ -63,15 +65,27 @@ export class LiveView {
     if (problems.length > 0) {
       throw new CliError(problems.join('; '), { hint: 'another spec.port in the Listener, or end the other program' })
     }
+    const timer = setTimeout(() => this.#sayWaiting(), WAITING_MS).unref()
     await new Promise<void>((resolve) => {
       const look = (): void => {
         if (!this.#deployments.list().every(isComplete)) return
+        clearTimeout(timer)
         unsubscribe()
         resolve()
       }
       const unsubscribe = this.#deployments.onChange(look)
       look()
     })
+  }
+
+  #sayWaiting(): void {
+    const names = this.#deployments
+      .list()
+      .filter((deployment) => !isComplete(deployment))
+      .map(nameOf)
+    this.#report.write(
+      `${paint('yellow', ICONS.wait)} still waiting for ${names.join(', ')} (serin get pods, serin get events)`,
+    )
   }
 
   /** `4 of 4 pods`. */
@@ -135,6 +149,8 @@ export class LiveView {
     const now = Date.now()
     const seen = Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '')
     if (event.type !== 'Warning' || seen < this.#startedAt - 1000) return
+    // The event before said more.
+    if (event.message === 'Error: ErrImagePull' || event.message === 'Error: ImagePullBackOff') return
     if (event.reason === 'Unhealthy' && now - this.#startedAt < STARTING_MS_MAX) return
     const { kind, name } = event.involvedObject
     const text = `${kind?.toLowerCase()}/${name}: ${event.message ?? event.reason ?? ''}`

@@ -1,5 +1,5 @@
 /** Why `serin up` could not start, as a sentence. */
-import { SerinRunsAlready } from '../control.ts'
+import type { SerinRunsAlready } from '../control.ts'
 import { formatAddress } from '../host-port.ts'
 import { CliError } from './exit.ts'
 import { shellPath } from './shell-path.ts'
@@ -7,8 +7,9 @@ import type { UpOptions } from './up.ts'
 
 /** The same error with a sentence and what to do, where it is one that is expected. */
 export function explainStartFailure(error: unknown, options: UpOptions): unknown {
-  if (error instanceof SerinRunsAlready) {
-    return new CliError(`${error.message}`, {
+  // By name: the class would bring the whole control process along.
+  if ((error as SerinRunsAlready).name === 'SerinRunsAlready') {
+    return new CliError((error as SerinRunsAlready).message, {
       cause: error,
       hint: `serin apply -f PATH   to change what it runs, or: serin down --data ${shellPath(options.data)}`,
     })
