@@ -57,11 +57,12 @@ function escalate(diagnostic: Diagnostic, objects: readonly KubeObject[]): Diagn
   if (diagnostic.code === 'unknown-port') return { ...diagnostic, severity: 'error' }
   if (services.length === 0 && !objects.some(({ kind }) => kind === 'Deployment')) return diagnostic
   const found = services.length === 0 ? 'none' : services.slice(0, SERVICES_SHOWN_MAX).join(', ')
-  return {
-    ...diagnostic,
-    severity: 'error',
-    notes: [`found: ${found}. A host outside? Write its address, or a name with a dot`],
-  }
+  const [, name] = /"([^".]+)/.exec(diagnostic.message) ?? []
+  const isDeployment = objects.some(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name)
+  const advice = isDeployment
+    ? `There is a Deployment "${name}": it needs a Service`
+    : 'A host outside? Write its address, or a name with a dot'
+  return { ...diagnostic, severity: 'error', notes: [`found: ${found}. ${advice}`] }
 }
 
 const SERVICES_SHOWN_MAX = 10

@@ -101,14 +101,18 @@ function checkRegexes(spec: MappingSpec, path: PathMatch, report: Report): void 
   check(spec.regex_redirect?.pattern, 'regex_redirect', 'pattern')
 }
 
+/** One condition on the Host has a field of its own; a second one (a pattern beside a hostname) is a header like others. */
 function matchOfHeaders(conditions: readonly Condition[]): Pick<RouteMatch, 'host' | 'method' | 'headers'> {
   const headers: HeaderMatch[] = []
   let host: TextMatch | undefined
   let method: TextMatch | undefined
-  for (const condition of conditions) {
-    if (condition.name === ':authority' && !(condition.regex && host !== undefined)) host = hostMatch(condition)
-    else if (condition.name === ':method') method = textMatch(condition)
-    else headers.push({ name: condition.name.toLowerCase(), match: textMatch(condition) })
+  for (const condition of conditions.toReversed()) {
+    const name = condition.name.toLowerCase()
+    const match = name === ':authority' ? hostMatch(condition) : textMatch(condition)
+    if (match === undefined) continue
+    if (name === ':authority' && host === undefined) host = match
+    else if (name === ':method' && method === undefined) method = match
+    else headers.unshift({ name, match })
   }
   return { ...(host !== undefined && { host }), ...(method !== undefined && { method }), headers }
 }
