@@ -69,6 +69,8 @@ export class ContainerWorker {
   private missing = 0
   private imageId = ''
   private isDone = false
+  /** What an earlier control process left, until it is taken up. */
+  private left: ContainerMemory | undefined
   /** serin goes down: it ends now, but not for good. */
   private isSuspended = false
   private running: RunningContainer | undefined
@@ -107,6 +109,7 @@ export class ContainerWorker {
   }
 
   get memory(): ContainerMemory {
+    if (this.left !== undefined) return this.left
     const { attempt, restarts, failures, imageId, last, running, phase } = this
     return {
       attempt,
@@ -168,6 +171,7 @@ export class ContainerWorker {
 
   private async live(memory: ContainerMemory | undefined): Promise<void> {
     this.recall(memory)
+    if (memory?.running !== undefined) this.left = memory
     let running = memory?.running === undefined ? undefined : await this.takeUp(memory.running)
     while (!this.isHalted || running !== undefined) {
       running ??= await this.launch()
@@ -196,6 +200,7 @@ export class ContainerWorker {
   /** A program that runs already: its readiness stays what it was until a probe says otherwise. */
   private async takeUp(left: NonNullable<ContainerMemory['running']>): Promise<RunningContainer | undefined> {
     const running = await this.surroundings.adopt(left.record)
+    this.left = undefined
     const { id, startedAt, started, ready } = left
     if (running === undefined) {
       this.phase = { name: 'running', id, startedAt, started, ready }
