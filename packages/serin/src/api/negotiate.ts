@@ -66,8 +66,8 @@ export function contentTypeOf({ format, as, version }: Representation): string {
 }
 
 /** The octets of an answer's body. */
-export function encode(value: unknown, { format }: Representation): string {
-  return format === 'json' ? `${JSON.stringify(value)}\n` : toYaml(value)
+export function encode(value: unknown, { format }: Representation, isPretty = false): string {
+  return format === 'json' ? `${JSON.stringify(value, undefined, isPretty ? 2 : undefined)}\n` : toYaml(value)
 }
 
 /** YAML as Kubernetes' writers make it: sorted keys, strings quoted when YAML 1.1 would read them as something else. */

@@ -173,12 +173,16 @@ function propagationOf(
   query: URLSearchParams,
 ): NonNullable<DeleteOptions['propagation']> | undefined {
   const policy = given['propagationPolicy'] ?? query.get('propagationPolicy')
+  const orphan = given['orphanDependents'] ?? query.get('orphanDependents')
+  if (policy !== undefined && policy !== null && orphan !== undefined && orphan !== null) {
+    const message = `Invalid value: ${JSON.stringify(policy)}: orphanDependents and deletionPropagation cannot be both set`
+    throw invalidOptions('DeleteOptions', [{ reason: 'FieldValueInvalid', message, field: 'propagationPolicy' }])
+  }
   if (policy === 'Foreground' || policy === 'Background' || policy === 'Orphan') return policy
   if (policy !== undefined && policy !== null && policy !== '') {
-    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan", "nil"`
+    const message = `Unsupported value: ${JSON.stringify(policy)}: supported values: "Foreground", "Background", "Orphan", "nil"`
     throw invalidOptions('DeleteOptions', [{ reason: 'FieldValueNotSupported', message, field: 'propagationPolicy' }])
   }
-  const orphan = given['orphanDependents'] ?? query.get('orphanDependents')
   if (orphan === true || orphan === 'true') return 'Orphan'
   return orphan === false || orphan === 'false' ? 'Background' : undefined
 }

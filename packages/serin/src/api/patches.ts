@@ -29,7 +29,7 @@ export async function readPatch(
     case 'strategic':
       return { type, body: objectIn(text, '') }
     case 'merge':
-      return { type, body: objectIn(text, 'error decoding patch: ') }
+      return { type, body: objectIn(text, 'error decoding patch: '), duplicates: scanJson(text) }
     case 'json':
       return { type, body: valueIn(text, 'error decoding patch: ') }
   }

@@ -10,7 +10,7 @@ import type { EmbeddedStore } from '../store/embedded.ts'
 import { StoreError } from '../store/store.ts'
 import { readBody } from './body.ts'
 import { serveExec } from './exec.ts'
-import { integer, isTrue } from './options.ts'
+import { deleteOptions, integer, isTrue } from './options.ts'
 import { servePortForward } from './port-forward.ts'
 import { keyOf, missing, type Answer, type ResourceRequest } from './resources.ts'
 import type { ResourceRoute } from './route.ts'
@@ -219,8 +219,8 @@ export async function servePodAction(handlers: PodHandlers | undefined, resource
     case 'binding':
       return bind(resource, pod, parse(await readBody(request)))
     case 'eviction': {
-      await readBody(request)
-      await store.delete(Pod, keyOf(route))
+      const body = parse(await readBody(request)) as { deleteOptions?: unknown } | null
+      await store.delete(Pod, keyOf(route), deleteOptions(resource.query, body?.deleteOptions))
       return { code: 201, body: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 } }
     }
     case 'exec':

@@ -35,7 +35,30 @@ const REPLICAS = 'use a Deployment; every replica here keeps its files where its
 const NO_BATCH = 'run the command itself, or `kubectl exec` it in a pod'
 const NO_ACCESS = 'access is by the tokens in the data directory, with the fixed roles admin, viewer and gateway'
 
+const HOST_FILES = 'use a hostPath or emptyDir volume'
+const NO_QUOTA = 'one machine has no quotas between namespaces; limits of containers are kept'
+
 export const REFUSED: readonly RefusedKind[] = [
+  refused('', 'LimitRange', 'limitranges', NO_QUOTA, { shortNames: ['limits'] }),
+  refused('', 'PersistentVolume', 'persistentvolumes', HOST_FILES, { shortNames: ['pv'], namespaced: false }),
+  refused('', 'PersistentVolumeClaim', 'persistentvolumeclaims', HOST_FILES, { shortNames: ['pvc'] }),
+  refused('', 'ReplicationController', 'replicationcontrollers', 'use a Deployment', {
+    shortNames: ['rc'],
+    categories: ['all'],
+  }),
+  refused('', 'ResourceQuota', 'resourcequotas', NO_QUOTA, { shortNames: ['quota'] }),
+  refused('networking.k8s.io', 'NetworkPolicy', 'networkpolicies', 'everything here is on loopback addresses', {
+    shortNames: ['netpol'],
+  }),
+  refused(
+    'policy',
+    'PodDisruptionBudget',
+    'poddisruptionbudgets',
+    'one node is never drained; rolling updates keep maxUnavailable',
+    {
+      shortNames: ['pdb'],
+    },
+  ),
   refused('apps', 'ControllerRevision', 'controllerrevisions', 'revisions of a Deployment are its ReplicaSets'),
   refused('apps', 'DaemonSet', 'daemonsets', 'there is one node: use a Deployment with one replica', {
     shortNames: ['ds'],

@@ -61,6 +61,7 @@ export function verbOf(method: string, route: ResourceRoute): Verb {
 
 export async function serveGet(request: ResourceRequest): Promise<Answer> {
   const { store, route, query } = request
+  subresourceOf(route)
   const key = keyOf(route)
   // The list checks the version, as if it were one of this object.
   const version = query.get('resourceVersion')
@@ -249,8 +250,8 @@ function needsVersion({ kind }: ResourceRoute, name: string): StoreError {
 }
 
 /** Throws StoreError `NotFound` for a subresource that the kind does not have. */
-export function subresourceOf({ subresource }: ResourceRoute): { readonly subresource?: 'status' } {
+export function subresourceOf({ kind, subresource }: ResourceRoute): { readonly subresource?: 'status' } {
   if (subresource === undefined) return {}
-  if (subresource === 'status') return { subresource }
+  if (subresource === 'status' && kind.subresources.includes('status')) return { subresource }
   throw noSuchResource()
 }

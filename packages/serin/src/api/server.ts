@@ -141,7 +141,7 @@ async function serve(exchange: Exchange, warnings: string[]): Promise<void> {
   const answered = await dispatch(exchange, { route, verb, query, user, path, warnings })
   if (answered === undefined) return
   const representation = route.type === 'resource' ? negotiate(request.headers.accept) : { format: 'json' as const }
-  send(response, answered, representation, warnings)
+  send(response, answered, { representation, warnings, isPretty: isTrue(query.get('pretty')) })
 }
 
 interface Asked {
@@ -389,10 +389,13 @@ function parse(text: string): unknown {
 function send(
   response: ServerResponse,
   { code, body }: Answer,
-  representation: Representation,
-  warnings: readonly string[],
+  {
+    representation,
+    warnings,
+    isPretty,
+  }: { representation: Representation; warnings: readonly string[]; isPretty: boolean },
 ): void {
-  const text = encode(body, representation)
+  const text = encode(body, representation, isPretty)
   response.writeHead(code, {
     'Content-Type': contentTypeOf(representation),
     'Content-Length': Buffer.byteLength(text),

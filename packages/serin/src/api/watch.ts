@@ -3,6 +3,7 @@ import type { ServerResponse } from 'node:http'
 import { apiVersionOf } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
 import type { EmbeddedStore } from '../store/embedded.ts'
+import type { WatchCursor } from '../store/watch.ts'
 import { StoreError, type ListOptions, type WatchEvent } from '../store/store.ts'
 import { presentEvent, type IncludeObject } from './answer.ts'
 import { contentTypeOf, type Representation } from './negotiate.ts'
@@ -27,12 +28,17 @@ export interface WatchRequest {
 
 /** Answers with events until the client goes, the time is up, or the store closes. Throws StoreError before the first octet only. */
 export async function serveWatch(request: WatchRequest, response: ServerResponse): Promise<void> {
-  const { store, route, options, representation } = request
+  const { options, representation } = request
   const start = await startOf(request)
-  const cursor = store.openWatch(route.kind, { ...scopeOf(request), resourceVersion: start.resourceVersion })
+  const cursor = cursorOrError(request, start.resourceVersion)
   response.writeHead(200, { 'Content-Type': contentTypeOf(representation), 'Cache-Control': 'no-cache, private' })
   response.flushHeaders()
   const writer = new EventWriter(request, response)
+  if (cursor instanceof StoreError) {
+    writer.error(cursor)
+    response.end()
+    return
+  }
   writer.write(start.initial.map((object) => ({ type: 'ADDED', object })))
   if (options.sendInitialEvents && request.bookmarks) writer.bookmark(start.resourceVersion, true)
 
@@ -67,6 +73,16 @@ export async function serveWatch(request: WatchRequest, response: ServerResponse
     response.on('close', end)
     pump()
   })
+}
+
+/** A version that the history no longer reaches (or that is of another store) is told in the stream, as Kubernetes does. */
+function cursorOrError(request: WatchRequest, resourceVersion: string): WatchCursor | StoreError {
+  try {
+    return request.store.openWatch(request.route.kind, { ...scopeOf(request), resourceVersion })
+  } catch (error) {
+    if (error instanceof StoreError && error.reason === 'Expired') return error
+    throw error
+  }
 }
 
 function scopeOf({ route, options }: WatchRequest): Pick<ListOptions, 'namespace' | 'labelSelector' | 'fieldSelector'> {

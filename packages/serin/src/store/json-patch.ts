@@ -53,9 +53,7 @@ function apply(root: { document: unknown }, operation: Operation): void {
       }
       return undefined
     default:
-      throw new StoreError('Invalid', `the server rejected our request due to an error in our request`, {
-        cause: new Error(`Unexpected kind: ${String(op)}`),
-      })
+      throw invalid(`Unexpected kind: ${String(op)}`)
   }
 }
 
@@ -129,6 +127,10 @@ function index(list: readonly unknown[], text: string, max: number): number {
   return at
 }
 
+/** Kubernetes keeps the reason to itself; it stands in the cause. */
 function invalid(message: string): StoreError {
-  return new StoreError('Invalid', message)
+  return new StoreError('Invalid', 'the server rejected our request due to an error in our request', {
+    details: {},
+    cause: new Error(message),
+  })
 }

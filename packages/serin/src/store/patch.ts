@@ -60,7 +60,11 @@ function decoded(
     const typed = patch.type === 'strategic' ? { ...patched, kind: kind.kind } : patched
     if (typed.kind !== kind.kind) throw new DecodeError(otherKind(typed))
     const { value, unknown } = decodeObject(kind, kind.version, typed)
-    const problems = unknown.map((path) => `unknown field ${JSON.stringify(path)}`)
+    const duplicates = patch.type === 'merge' ? (patch.duplicates ?? []) : []
+    const problems = [
+      ...duplicates.map((path) => `duplicate field ${JSON.stringify(path)}`),
+      ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
+    ]
     if (problems.length > 0 && fieldValidation === 'Strict')
       throw new DecodeError(`strict decoding error: ${problems.join(', ')}`)
     if (fieldValidation === 'Warn') for (const problem of problems) onWarning?.(problem)

@@ -15,6 +15,8 @@ const RANDOM_CHARS = 5
 const GENERATED_BASE_CHARS_MAX = 58
 const POD_GRACE_SECONDS = 30
 
+const IMMORTAL_NAMESPACES = ['default', 'kube-system', 'kube-public']
+
 export const FOREGROUND_FINALIZER = 'foregroundDeletion'
 export const ORPHAN_FINALIZER = 'orphan'
 
@@ -177,6 +179,14 @@ export type Deletion =
 export function deleted(kind: Kind, current: KubeObject, options: DeleteOptions, now: Date): Deletion {
   checkPreconditions(kind, current, options)
   const meta = current.metadata
+  if (kind.group === '' && kind.kind === 'Namespace' && IMMORTAL_NAMESPACES.includes(meta.name)) {
+    throw about(
+      'Forbidden',
+      kind,
+      meta.name,
+      `namespaces ${JSON.stringify(meta.name)} is forbidden: this namespace may not be deleted`,
+    )
+  }
   const finalizers = finalizersAfter(meta.finalizers ?? [], options.propagation)
   const grace = graceSeconds(kind, current, options)
   const held = finalizers.length > 0 || holdsContent(kind, current)
@@ -301,19 +311,27 @@ function otherUid(kind: Kind, { name, namespace, uid }: ObjectMeta, given: strin
 function checkPreconditions(kind: Kind, current: KubeObject, { preconditions }: DeleteOptions): void {
   const { uid, resourceVersion } = current.metadata
   if (preconditions?.uid !== undefined && preconditions.uid !== uid) {
-    throw conflict(
+    throw preconditionFailed(
       kind,
       current.metadata.name,
       `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${uid ?? ''}). The object might have been deleted and then recreated`,
     )
   }
   if (preconditions?.resourceVersion !== undefined && preconditions.resourceVersion !== resourceVersion) {
-    throw conflict(
+    throw preconditionFailed(
       kind,
       current.metadata.name,
       `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${resourceVersion ?? ''}). The object might have been modified`,
     )
   }
+}
+
+/** Here Kubernetes names the kind where it has the resource elsewhere. */
+function preconditionFailed(kind: Kind, name: string, why: string): StoreError {
+  const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
+  return new StoreError('Conflict', `Operation cannot be fulfilled on ${qualified} ${JSON.stringify(name)}: ${why}`, {
+    details: { name, ...(kind.group === '' ? {} : { group: kind.group }), kind: kind.kind },
+  })
 }
 
 /** `deployments.apps`, `pods`: how messages name a kind. */

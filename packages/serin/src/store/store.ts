@@ -81,7 +81,8 @@ export interface DeleteOptions {
 }
 
 export type Patch =
-  | { readonly type: 'merge'; readonly body: unknown }
+  /** `duplicates`: paths that the text of the body named twice, for `fieldValidation`. */
+  | { readonly type: 'merge'; readonly body: unknown; readonly duplicates?: readonly string[] }
   | { readonly type: 'json'; readonly body: unknown }
   | { readonly type: 'strategic'; readonly body: unknown }
   | { readonly type: 'apply'; readonly body: unknown; readonly force?: boolean }

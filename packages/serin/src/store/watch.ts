@@ -2,7 +2,7 @@
 import type { KubeObject } from '../resources/object.ts'
 import type { Kind } from '../resources/kinds.ts'
 import { expired, project, type KindLog } from './history.ts'
-import { matcher, parseRevision, tooLarge } from './listing.ts'
+import { matcher, parseRevision } from './listing.ts'
 import type { WatchEvent, WatchOptions } from './store.ts'
 
 /** Events that one `read` gives at most, so that one watcher does not hold up the others. */
@@ -34,8 +34,8 @@ export function openWatch({ kind, options, log, now }: Source): WatchCursor {
   const matches = matcher(kind, options)
   const position = now()
   const from = parseRevision(options.resourceVersion) ?? position.revision
-  if (from > position.revision) throw tooLarge(from, position.revision)
-  if (from < position.compacted) throw expired(from, position.compacted)
+  // A version from the future is of another store: what the client has is worth nothing here.
+  if (from > position.revision || from < position.compacted) throw expired(from, position.compacted)
   let index = log.indexAfter(from)
   let caughtUp = from
   let bookmarkDue = Date.now() + BOOKMARK_MS
