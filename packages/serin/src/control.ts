@@ -21,6 +21,7 @@ import { type ImageDirectories, recordImages } from './image-directories.ts'
 import { podHandlers, usageHandlers } from './pod-handlers.ts'
 import type { EmbeddedStore } from './store/embedded.ts'
 import { VERSION } from './version.ts'
+import type { RuntimeChoice } from './workloads/choices.ts'
 import type { Workloads } from './workloads/workloads.ts'
 
 /** How often we look whether the API's certificate has to be renewed. */
@@ -35,6 +36,8 @@ export interface ControlOptions {
   /** Where the gateway opens the ports of Listeners. */
   readonly bind: string
   readonly workers: number
+  readonly runtime?: RuntimeChoice
+  readonly loadBalancerRange?: string
   readonly images: ImageDirectories
   readonly onGatewayEvent?: (event: GatewayEvent) => void
 }
@@ -120,7 +123,14 @@ class Parts {
       const tls = credentials.renewed()
       if (tls.certificate !== credentials.tls.certificate) api.renew(tls)
     }, RENEW_LOOK_MS)
-    this.#workloads = await startWorkloads({ store, directory: data.pods, imagesFile: data.images })
+    const { runtime, loadBalancerRange } = this.#options
+    this.#workloads = await startWorkloads({
+      store,
+      directory: data.pods,
+      imagesFile: data.images,
+      ...(runtime === undefined ? {} : { runtime }),
+      ...(loadBalancerRange === undefined ? {} : { loadBalancerRange }),
+    })
     this.#console = await this.#startConsole()
     const addresses = { api: api.address, console: this.#console.address }
     rewriteClaim(data.controlFile, { version: VERSION, ...addresses })

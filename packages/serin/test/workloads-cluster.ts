@@ -8,7 +8,8 @@ import { startApi, type Api } from '../src/api/server.ts'
 import { Namespace } from '../src/resources/kinds.ts'
 import type { NamespaceObject } from '../src/resources/kubernetes/types.ts'
 import { openEmbeddedStore, type EmbeddedStore } from '../src/store/embedded.ts'
-import { startWorkloads, type RuntimeChoice, type Workloads } from '../src/workloads/workloads.ts'
+import type { RuntimeChoice } from '../src/workloads/choices.ts'
+import { startWorkloads, type Workloads } from '../src/workloads/workloads.ts'
 
 /** A control plane for tests: the real store, API and controllers in this process, and the real kubectl against it. */
 export interface Cluster {

@@ -52,7 +52,7 @@ export const COMMANDS: readonly Command[] = [
     aliases: ['run', 'start'],
     summary: 'Start the API, the pods and the gateway on this machine, and keep them running',
     usage:
-      '[-f PATH]… [--image NAME=DIR]… [--data DIR] [--api HOST:PORT] [--console HOST:PORT] [--bind ADDRESS] [--workers N] [-d]',
+      '[-f PATH]… [--image NAME=DIR]… [--data DIR] [--api HOST:PORT] [--console HOST:PORT] [--bind ADDRESS] [--workers N] [--runtime RUNTIME] [--lb-range RANGE] [-d]',
     examples: [
       ['serin up -f k8s/', 'run what these files describe'],
       ['serin up -f k8s/ -d', 'the same, in the background; ends with: serin down'],
@@ -75,6 +75,16 @@ export const COMMANDS: readonly Command[] = [
         help: 'the address the ports of Listeners are opened on (default 127.0.0.1)',
       },
       workers: { type: 'string', value: 'N', help: 'gateway workers (default: the number of cores)' },
+      runtime: {
+        type: 'string',
+        value: 'RUNTIME',
+        help: 'how pods run: auto, process, container, or none (somebody else plays the kubelet; default auto)',
+      },
+      'lb-range': {
+        type: 'string',
+        value: 'RANGE',
+        help: 'addresses for Services of type LoadBalancer, or none (default 127.112.0.0/16)',
+      },
       detach: { type: 'boolean', short: 'd', help: 'return when everything is ready and leave it in the background' },
       ...COMMON,
     },

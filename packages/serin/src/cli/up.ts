@@ -3,6 +3,7 @@ import type { Control } from '../control.ts'
 import { type HostPort, parseHostPort } from '../host-port.ts'
 import { readKubeconfig } from '../store/kubeconfig.ts'
 import { applyResource } from './apply-resources.ts'
+import { isLoadBalancerRange, RUNTIMES, type RuntimeChoice } from '../workloads/choices.ts'
 import { Client, DEFAULT_DATA } from './client.ts'
 import { type Invocation, usageError } from './command.ts'
 import { CliError, EXIT } from './exit.ts'
@@ -20,6 +21,8 @@ export interface UpOptions {
   readonly anyConsolePort: boolean
   readonly bind: string
   readonly workers: number
+  readonly runtime: RuntimeChoice
+  readonly loadBalancerRange?: string
 }
 
 export async function up(invocation: Invocation): Promise<number> {
@@ -50,7 +53,23 @@ function readOptions(invocation: Invocation): UpOptions {
     anyConsolePort: invocation.string('console') === undefined,
     bind: invocation.string('bind') ?? '127.0.0.1',
     workers: workersOf(invocation),
+    runtime: runtimeOf(invocation),
+    ...loadBalancerRangeOf(invocation),
   }
+}
+
+function runtimeOf(invocation: Invocation): RuntimeChoice {
+  const text = invocation.string('runtime') ?? 'auto'
+  const found = RUNTIMES.find((runtime) => runtime === text)
+  if (found !== undefined) return found
+  throw usageError(invocation.command, `--runtime takes ${RUNTIMES.join(', ')}, not "${text}"`)
+}
+
+function loadBalancerRangeOf(invocation: Invocation): { readonly loadBalancerRange?: string } {
+  const text = invocation.string('lb-range')
+  if (text === undefined) return {}
+  if (isLoadBalancerRange(text)) return { loadBalancerRange: text }
+  throw usageError(invocation.command, `--lb-range takes 127.112.0.0/16, 127.0.0.10-127.0.0.20 or none, not "${text}"`)
 }
 
 /** Runs until it is told to end. A second Ctrl-C does not wait for anything. */

@@ -8,6 +8,7 @@ import { startGarbageCollector } from './garbage/collector.ts'
 import { startNamespaceController } from './garbage/namespaces.ts'
 import type { ContainerUsage, PodAccess, UsageAccess } from './pods/access.ts'
 import { startReplicaSetController } from './replicaset/controller.ts'
+import type { RuntimeChoice } from './choices.ts'
 import { createEndpointGate, type EndpointGate } from './endpoint-gate.ts'
 import { EventRecorder } from './events.ts'
 import { createImageSource } from './images.ts'
@@ -50,8 +51,6 @@ const LOOPBACK = '127.0.0.1'
 
 /** Of load balancers, when nothing is said: beside the cluster IPs in 127.96.0.0/12. */
 const BALANCER_RANGE = '127.112.0.0/16'
-
-export type RuntimeChoice = 'auto' | 'process' | 'container' | 'none'
 
 export interface Workloads {
   /** Logs, exec, port-forward: for the API (its PodHandlers). Undefined with runtime `none`. */
