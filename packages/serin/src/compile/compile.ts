@@ -50,7 +50,7 @@ export interface CompilerOptions {
   readonly readFile?: ReadFile
 }
 
-export interface CompileInput {
+interface CompileInput {
   /** Everything there is, in any order; kinds that do not matter are left out. Unchanged objects keep their identity between calls. */
   readonly objects: readonly KubeObject[]
 }

@@ -26,7 +26,7 @@ export interface ExplainRequest {
 }
 
 /** One condition of a Route. */
-export interface Check {
+interface Check {
   readonly what: string
   readonly matches: boolean
 }
@@ -37,13 +37,13 @@ export interface Considered {
   readonly checks: readonly Check[]
 }
 
-export interface VersionShare {
+interface VersionShare {
   readonly mapping: string
   readonly version: string
   readonly percent: number
 }
 
-export interface Choice {
+interface Choice {
   /** Absent: the version is not settled by the request alone. */
   readonly mapping?: string
   readonly because: string

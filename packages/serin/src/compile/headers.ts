@@ -32,7 +32,7 @@ const PLAIN_OPERATORS: readonly string[] = [
 const ARGUMENT_OPERATORS: readonly string[] = ['REQ', 'RESP', 'ENVIRONMENT']
 /** Operators whose argument may be left out. */
 const OPTIONAL_ARGUMENT_OPERATORS: readonly string[] = ['START_TIME']
-export const OPERATORS: readonly string[] = [...PLAIN_OPERATORS, ...ARGUMENT_OPERATORS, ...OPTIONAL_ARGUMENT_OPERATORS]
+const OPERATORS: readonly string[] = [...PLAIN_OPERATORS, ...ARGUMENT_OPERATORS, ...OPTIONAL_ARGUMENT_OPERATORS]
 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 

@@ -2,7 +2,7 @@
 import type { KubeObject } from '../resources/object.ts'
 import { namespaceOf } from './report.ts'
 
-export const INGRESS_CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
+const INGRESS_CLASS_ANNOTATION = 'kubernetes.io/ingress.class'
 export const INGRESS_CONTROLLER = 'getambassador.io/ingress-controller'
 const INGRESS_CLASS = 'ambassador'
 

@@ -96,7 +96,7 @@ function readWeight(object: KubeObject, spec: MappingSpec, report: Report): numb
 }
 
 /** 10.5 → 10, 11.5 → 12. */
-export function roundHalfEven(value: number): number {
+function roundHalfEven(value: number): number {
   const floor = Math.floor(value)
   if (value - floor !== 0.5) return Math.round(value)
   return floor % 2 === 0 ? floor : floor + 1

@@ -82,7 +82,7 @@ export function readRetryPolicy(spec: RetryPolicySpec): Read<RetryPolicy> {
   return ok({ on: on as RetryOn, retriesMax, ...(perTryTimeoutMs !== undefined && { perTryTimeoutMs }) })
 }
 
-export const CIRCUIT_BREAKER: CircuitBreaker = {
+const CIRCUIT_BREAKER: CircuitBreaker = {
   connectionsMax: 1024,
   pendingRequestsMax: 1024,
   requestsMax: 1024,

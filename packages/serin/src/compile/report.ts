@@ -50,7 +50,7 @@ export class Report {
   }
 }
 
-export const DEFAULT_NAMESPACE = 'default'
+const DEFAULT_NAMESPACE = 'default'
 
 /** Where a resource came from, as far as the resource itself says it. Pure. */
 export function originOf(object: KubeObject): Origin {

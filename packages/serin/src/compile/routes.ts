@@ -10,7 +10,7 @@ import type { MappingPlan } from './plan.ts'
 import { Report } from './report.ts'
 import { safeShares, type Shares, sharesOf } from './weights.ts'
 
-export interface Share {
+interface Share {
   readonly plan: MappingPlan
   /** Of SHARE_WHOLE. */
   readonly share: number
@@ -266,10 +266,4 @@ function printableId(id: string, founder: MappingPlan): string {
     ids.set(id, (text = `${founder.match.path.value.slice(0, 60)} ${digest}`))
   }
   return text
-}
-
-/** Shares as Emissary's diagnostics show them: cumulative percents, for tests and people. Pure. */
-export function cumulativePercents(shares: readonly Share[]): number[] {
-  let sum = 0
-  return shares.map(({ share }) => (sum += share) / (SHARE_WHOLE / 100))
 }

@@ -47,7 +47,7 @@ function quoted(suggestion: string): string {
 }
 
 /** `file:line:column`, or `Mapping default/name spec.weight` for what came from no file. Pure. */
-export function placeText({ origin, path }: Diagnostic): string {
+function placeText({ origin, path }: Diagnostic): string {
   if (origin.file !== undefined)
     return [origin.file, origin.line, origin.column].filter((part) => part !== undefined).join(':')
   const name = origin.namespace === '' ? origin.name : `${origin.namespace}/${origin.name}`

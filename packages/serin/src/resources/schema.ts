@@ -38,7 +38,7 @@ export interface Schema {
 
 export type Path = readonly (string | number)[]
 
-export type ProblemCode = 'unknown-field' | 'missing-field' | 'wrong-type' | 'not-allowed' | 'out-of-range'
+type ProblemCode = 'unknown-field' | 'missing-field' | 'wrong-type' | 'not-allowed' | 'out-of-range'
 
 /** One thing that is wrong with a value, and where. */
 export interface Problem {

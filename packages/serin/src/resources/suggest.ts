@@ -21,7 +21,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
 }
 
 /** Damerau-Levenshtein with adjacent transpositions (optimal string alignment): `wieght` is one edit from `weight`. Pure. */
-export function editDistance(left: string, right: string): number {
+function editDistance(left: string, right: string): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: right.length + 1 }, (_, index) => index)
   for (let row = 1; row <= left.length; row++) {

@@ -20,7 +20,7 @@ export interface Case {
   readonly compiler?: { readonly exception?: string }
 }
 
-export interface GroupMember {
+interface GroupMember {
   readonly mapping: string
   readonly cumulative?: number
   readonly redirect?: boolean

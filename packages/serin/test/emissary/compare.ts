@@ -73,7 +73,7 @@ const HOLES: Readonly<Record<string, string>> = {
 }
 
 /** The recorded text may have holes: `<uuid>`, `<12 characters>`. */
-export function matches(recorded: string, actual: string): boolean {
+function matches(recorded: string, actual: string): boolean {
   if (!recorded.includes('<')) return recorded === actual
   const pattern = recorded
     .split(/(<what is left>|<uuid>|<number>|<hash>|<client>|<\d+ characters>)/)
@@ -109,7 +109,7 @@ function compareUpstream(expected: Expectation, actual: Outcome): string[] {
   return problems
 }
 
-export function compareRequest(expected: UpstreamRequest, actual: UpstreamRequest): string[] {
+function compareRequest(expected: UpstreamRequest, actual: UpstreamRequest): string[] {
   const problems: string[] = []
   for (const name of ['service', 'method', 'path'] as const) {
     if (!matches(expected[name], actual[name]))

@@ -14,7 +14,7 @@ import { DEFAULT_SETTINGS } from '../../src/model/settings.ts'
 import type { KubeObject } from '../../src/resources/object.ts'
 import { readManifest } from '../../src/resources/manifest.ts'
 
-export const directory: string = resolve(import.meta.dirname, '../../../test/golden')
+const directory: string = resolve(import.meta.dirname, '../../../test/golden')
 
 export interface Golden {
   readonly name: string

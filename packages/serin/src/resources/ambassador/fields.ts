@@ -28,7 +28,6 @@ export function withDefault(schema: Schema, value: unknown): Schema {
 
 /** `[default]`, or absent: every gateway of that id reads the resource. */
 export const ambassadorId: Schema = list(text)
-export const domainName: Schema = text
 
 const breaker = record({
   priority: oneOf('default', 'high'),

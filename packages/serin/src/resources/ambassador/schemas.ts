@@ -6,7 +6,6 @@ import {
   anything,
   circuitBreakers,
   cors,
-  domainName,
   errorResponses,
   flag,
   healthChecks,
@@ -31,7 +30,7 @@ const mapping: Schema = record(
     prefix_exact: withDefault(flag, false),
     prefix_regex: withDefault(flag, false),
     case_sensitive: withDefault(flag, true),
-    hostname: domainName,
+    hostname: text,
     host: text,
     host_regex: withDefault(flag, false),
     method: text,
@@ -146,7 +145,7 @@ const hostTls = record({
 
 const host: Schema = record({
   ambassador_id: ambassadorId,
-  hostname: withDefault(domainName, '*'),
+  hostname: withDefault(text, '*'),
   selector: labelSelector,
   mappingSelector: labelSelector,
   acmeProvider: record({

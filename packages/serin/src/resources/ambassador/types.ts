@@ -62,7 +62,7 @@ export interface MappingSpec {
   readonly respect_dns_ttl?: boolean
 }
 
-export interface RegexReplacementSpec {
+interface RegexReplacementSpec {
   readonly pattern?: string
   readonly substitution?: string
 }
@@ -131,7 +131,7 @@ export interface ErrorResponseSpec {
 }
 
 /** Domain → list of maps with one name → specifiers. */
-export type LabelsSpec = Readonly<Record<string, readonly Readonly<Record<string, readonly LabelSpecifierSpec[]>>[]>>
+type LabelsSpec = Readonly<Record<string, readonly Readonly<Record<string, readonly LabelSpecifierSpec[]>>[]>>
 
 export interface LabelSpecifierSpec {
   readonly source_cluster?: { readonly key: string }
