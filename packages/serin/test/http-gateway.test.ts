@@ -357,6 +357,19 @@ describe('what can go wrong', () => {
     assert.equal(evil.received.split('POST /evil/post').length - 1, 1)
   })
 
+  test('a connection that its upstream is about to close, as it said, is not used again', async () => {
+    evil.reset()
+    evil.script = {
+      raw: 'HTTP/1.1 200 OK\r\nKeep-Alive: timeout=1, max=100\r\nContent-Length: 2\r\n\r\nok',
+      when: 'request',
+      end: 'keep',
+    }
+    await get(port, '/evil/one')
+    const used = evil.connections.find(({ received }) => received.includes('/evil/one'))!
+    assert.equal((await get(port, '/evil/two', { method: 'POST' })).status, 200)
+    assert.ok(!used.received.includes('/evil/two'))
+  })
+
   test('an upstream that does not answer in time is 504; one that says nothing for long too', async () => {
     evil.script = { raw: '', when: 'request', end: 'keep' }
     const late = await get(port, '/evil')

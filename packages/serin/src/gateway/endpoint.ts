@@ -73,7 +73,15 @@ export class EndpointState implements ConnectionKeeper {
 
   /** A pooled connection, begun by nobody yet, or null. */
   takeIdle(): ClientConnection | null {
-    const connection = this.idle.pop() ?? null
+    let connection = this.idle.pop() ?? null
+    // The upstream said that it closes about now; those below were used before this one.
+    for (
+      ;
+      connection !== null && connection.expiresAt <= this.context.wheel.time;
+      connection = this.idle.pop() ?? null
+    ) {
+      connection.destroy()
+    }
     if (this.idle.length < this.idleUnused) this.idleUnused = this.idle.length
     return connection
   }

@@ -6,10 +6,12 @@ import { BodyReader } from './body-reader.ts'
 import { DATA, END, MORE } from './chunked.ts'
 import { connectionOptions, OPTION } from './connection-options.ts'
 import { FAULTS, type Fault } from './fault.ts'
+import { FIELD } from './field-names.ts'
 import { responseFraming, UNFRAMED, UNTIL_CLOSE } from './framing.ts'
 import { type Head, NEED_MORE, parseResponseHead, REFUSED } from './head.ts'
 import type { Limits } from './limits.ts'
 import type { Link, LinkOwner } from './link.ts'
+import { equalsLower, isDigit, octetsOf } from './octets.ts'
 import type { OutBuffer } from './out-buffer.ts'
 import type { TimerWheel } from './timer-wheel.ts'
 
@@ -50,10 +52,15 @@ export interface ConnectionKeeper {
 type State = 'connecting' | 'idle' | 'busy' | 'tunnel' | 'closed'
 
 const NOTHING = Buffer.alloc(0)
+/** How long before the announced end a connection is not used any more. */
+const KEEP_ALIVE_MARGIN_S = 1
+const TIMEOUT = octetsOf('timeout=')
 export class ClientConnection implements LinkOwner {
   link!: Link
   state: State = 'connecting'
   requests = 0
+  /** When the upstream will close it, as it announced (`Keep-Alive: timeout=5`), with a margin; on the wheel's clock. */
+  expiresAt: number = Infinity
   readonly keeper: ConnectionKeeper
   private readonly context: ClientContext
   private handler: ResponseHandler | null = null
@@ -206,10 +213,17 @@ export class ClientConnection implements LinkOwner {
     this.sawHead = true
     this.body.begin(framing)
     const options = connectionOptions(head, this.context.limits.connectionOptionsMax)
+    if (head.has(FIELD.keepAlive)) this.readKeepAlive(head)
     this.reusable = head.minor === 1 && framing !== UNTIL_CLOSE && options >= 0 && (options & OPTION.close) === 0
     // A tunnel's first octets must be there when the handler switches.
     if (head.status === 101) this.pending = Buffer.from(buffer.subarray(after, end))
     this.handler?.onResponse(head, framing)
+  }
+
+  /** A request written as the upstream closes is lost, or must be sent twice: better not to come near that moment. */
+  private readKeepAlive(head: Head): void {
+    const seconds = keepAliveSeconds(head)
+    if (seconds >= 0) this.expiresAt = this.context.wheel.time + Math.max(seconds - KEEP_ALIVE_MARGIN_S, 0) * 1000
   }
 
   private workOnBody(buffer: Buffer, start: number, end: number): number {
@@ -258,4 +272,19 @@ export class ClientConnection implements LinkOwner {
     if (this.sawHead) this.fail(FAULTS.upstreamTruncated)
     else this.fail(this.sawOctets ? FAULTS.upstreamProtocol : FAULTS.upstreamClosed)
   }
+}
+
+/** The number of `timeout=` in a Keep-Alive field, or -1. */
+function keepAliveSeconds(head: Head): number {
+  const index = head.find(FIELD.keepAlive)
+  const end = head.valueEnd(index)
+  for (let at = head.valueStart(index); at + TIMEOUT.length < end; at++) {
+    if (!equalsLower(head.buffer, at, at + TIMEOUT.length, TIMEOUT)) continue
+    let seconds = 0
+    for (let digit = at + TIMEOUT.length; digit < end && isDigit(head.buffer[digit]!) && seconds < 1e6; digit++) {
+      seconds = seconds * 10 + head.buffer[digit]! - 0x30
+    }
+    return seconds
+  }
+  return -1
 }
