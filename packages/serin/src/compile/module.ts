@@ -72,8 +72,12 @@ export function readModule(object: KubeObject, report: Report): ModuleConfig {
   const given = (object.spec as { config?: unknown } | undefined)?.config ?? {}
   const config = checkConfig(given, report)
   const { cluster_idle_timeout_ms: idle, cluster_max_connection_lifetime_ms: lifetime } = config
+  const errorResponses = readErrorResponses(config.error_response_overrides ?? [], report)
   return {
-    settings: readSettings(config, report),
+    settings: {
+      ...readSettings(config, report),
+      ...(errorResponses.length > 0 && { defaultErrorResponses: errorResponses }),
+    },
     resolver: config.resolver ?? DEFAULT_MODULE.resolver,
     ...optional('loadBalancer', take(config.load_balancer, readLoadBalancer, 'load_balancer', report)),
     timeoutMs: config.cluster_request_timeout_ms ?? REQUEST_TIMEOUT_MS,
@@ -83,7 +87,7 @@ export function readModule(object: KubeObject, report: Report): ModuleConfig {
     ...optional('circuitBreakers', take(config.circuit_breakers, readCircuitBreakers, 'circuit_breakers', report)),
     ...optional('cors', config.cors === undefined ? undefined : readCors(config.cors)),
     ...optional('keepalive', config.keepalive === undefined ? undefined : readKeepalive(config.keepalive)),
-    errorResponses: readErrorResponses(config.error_response_overrides ?? [], report),
+    errorResponses,
     mappingDefaults: (config.defaults?.['httpmapping'] as Record<string, unknown> | undefined) ?? {},
     addLinkerdHeaders: config.add_linkerd_headers ?? false,
     useGatewayNamespace: config.use_ambassador_namespace_for_service_resolution ?? false,

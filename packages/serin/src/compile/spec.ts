@@ -37,6 +37,7 @@ function reportAnswers(kind: Kind, spec: Readonly<Record<string, unknown>>, repo
     const found = Object.hasOwn(answers, field) ? answers[field] : undefined
     if (found === undefined || found.answer === 'safer' || value === schemaOfSpec(kind).properties?.[field]?.default)
       continue
+    if (found.unless?.(value) === true) continue
     const path = ['spec', field]
     if (found.answer === 'no-effect') report.warning('no-effect', `${field} has no effect: ${found.because}`, { path })
     else if (found.drops === true) report.error('refused', `${field} is refused: ${found.because}`, { path })

@@ -1,4 +1,5 @@
 import type { UpstreamTls } from './cluster.ts'
+import type { ErrorResponse } from './destination.ts'
 
 /** What holds for the whole gateway: Ambassador's Module and the external services. */
 export interface Settings {
@@ -26,11 +27,8 @@ export interface Settings {
   /** Several share the load. */
   readonly auth: readonly AuthSettings[]
   readonly rateLimit?: RateLimitSettings
-  readonly defaultErrorResponses?: readonly {
-    readonly status: number
-    readonly contentType: string
-    readonly body: string
-  }[]
+  /** For the gateway's own answers where no Mapping was found; Forward.errorResponses hold for the others. */
+  readonly defaultErrorResponses?: readonly ErrorResponse[]
 }
 
 export interface IpRule {

@@ -10,6 +10,8 @@ export interface FieldAnswer {
   readonly because: string
   /** A resource with this field is not used at all, as in Emissary. */
   readonly drops?: boolean
+  /** A value that asks for nothing, so that nothing need be said. */
+  readonly unless?: (value: unknown) => boolean
 }
 
 const safer = (because: string): FieldAnswer => ({ answer: 'safer', because })
@@ -64,7 +66,10 @@ export const ANSWERS: Readonly<Record<string, Readonly<Record<string, FieldAnswe
     v2ExplicitTLS: noEffect(CONVERSION),
   },
   Host: {
-    acmeProvider: noEffect('certificates come from Secrets; Emissary does not ask for any either'),
+    acmeProvider: {
+      ...noEffect('certificates come from Secrets; Emissary does not ask for any either'),
+      unless: (value) => (value as { authority?: string }).authority?.toLowerCase() === 'none',
+    },
     previewUrl: noEffect('it belongs to Edge Stack; Emissary does not read it either'),
     tlsSecret: safer('a Secret that goes bad keeps the last good certificate'),
   },
