@@ -25,6 +25,7 @@ export class DemoSerin {
   readonly host: string = '127.0.0.1'
   port: number = EXAMPLE_PORT
   consoleUrl = ''
+  #upArguments: readonly string[] = []
   #child: ChildProcess | undefined
   #exited: Promise<unknown> = Promise.resolve()
 
@@ -41,23 +42,30 @@ export class DemoSerin {
     return relative(process.cwd(), join(this.#options.example, name))
   }
 
-  /** Resolves when all pods are ready; shows the lines that serin prints. */
-  async start(show: (line: string) => void): Promise<void> {
+  /** Finds ports that are free: those of the tutorial, if nobody has them. */
+  async prepare(): Promise<void> {
     const { directory, example } = this.#options
     this.port = await portNear(EXAMPLE_PORT)
     const [api, console] = [await portNear(6440), await portNear(6441)]
     this.consoleUrl = `http://127.0.0.1:${console}`
-    const files = exampleFiles(example, { port: this.port, directory })
+    this.#upArguments = [
+      'up',
+      ...exampleFiles(example, { port: this.port, directory }).flatMap((file) => ['-f', relative(process.cwd(), file)]),
+      `--data=${this.#data}`,
+      ...(api === 6440 ? [] : [`--api=127.0.0.1:${api}`]),
+      ...(console === 6441 ? [] : [`--console=127.0.0.1:${console}`]),
+    ]
+  }
+
+  get startLine(): string {
+    return `npx serin ${this.#upArguments.join(' ')}`
+  }
+
+  /** Resolves when all pods are ready; shows the lines that serin prints. */
+  async start(show: (line: string) => void): Promise<void> {
     const child = spawn(
       process.execPath,
-      [
-        SERIN,
-        'up',
-        ...files.flatMap((file) => ['-f', file]),
-        `--data=${this.#data}`,
-        `--api=127.0.0.1:${api}`,
-        `--console=127.0.0.1:${console}`,
-      ],
+      [SERIN, ...this.#upArguments],
       // A group of its own: Ctrl-C is for the demo, which ends it in order.
       { stdio: ['ignore', 'pipe', 'pipe'], detached: true, env: { ...process.env, NO_COLOR: '1' } },
     )
@@ -91,7 +99,7 @@ export class DemoSerin {
   /** What a person would type. */
   commandLine(words: readonly string[]): string {
     const shown = words.map((word) => (/[\s{}"']/.test(word) ? `'${word}'` : word)).join(' ')
-    return this.#options.kubectl === undefined ? `serin ${shown}` : `kubectl ${shown}`
+    return this.#options.kubectl === undefined ? `npx serin ${shown}` : `kubectl ${shown}`
   }
 
   /** Runs kubectl, or serin's verb of the same name. */

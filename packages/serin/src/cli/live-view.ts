@@ -3,7 +3,7 @@
  * know: a rollout that ended, a pod that does not get ready, a resource that was not accepted.
  */
 import type { Control } from '../control.ts'
-import { Deployment, Event, Listener } from '../resources/kinds.ts'
+import { Deployment, Event, Listener, Pod } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
 import type { DeploymentObject, EventObject } from '../resources/kubernetes/types.ts'
 import { createInformer, type Informer } from '../store/informer.ts'
@@ -48,7 +48,8 @@ export class LiveView {
     this.#listeners = createInformer(control.store, Listener)
     this.#events = createInformer(control.store, Event)
     this.#events.onChange((change) => {
-      if (change.type !== 'DELETED') this.#warn(change.object)
+      // Nothing depends on a warning that could not be looked into.
+      if (change.type !== 'DELETED') void this.#warn(change.object).catch(() => {})
     })
     this.#deployments.onChange((change) => {
       if (change.type !== 'DELETED') this.#rolledOut(change.object)
@@ -145,13 +146,19 @@ export class LiveView {
     )
   }
 
-  #warn(event: EventObject): void {
+  /** Pods are asked before they can answer: that is how one finds out that they do. */
+  async #isStarting({ involvedObject: { namespace = 'default', name } }: EventObject): Promise<boolean> {
+    const pod = await this.#control.store.get(Pod, { namespace, name })
+    return Date.now() - Date.parse(pod?.metadata.creationTimestamp ?? '') < STARTING_MS_MAX
+  }
+
+  async #warn(event: EventObject): Promise<void> {
     const now = Date.now()
     const seen = Date.parse(event.lastTimestamp ?? event.eventTime ?? event.metadata.creationTimestamp ?? '')
     if (event.type !== 'Warning' || seen < this.#startedAt - 1000) return
     // The event before said more.
     if (event.message === 'Error: ErrImagePull' || event.message === 'Error: ImagePullBackOff') return
-    if (event.reason === 'Unhealthy' && now - this.#startedAt < STARTING_MS_MAX) return
+    if (event.reason === 'Unhealthy' && (await this.#isStarting(event))) return
     const { kind, name } = event.involvedObject
     const text = `${kind?.toLowerCase()}/${name}: ${event.message ?? event.reason ?? ''}`
     if (now - (this.#warned.get(text) ?? 0) < WARNING_AGAIN_MS) return
