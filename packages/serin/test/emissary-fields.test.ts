@@ -53,11 +53,18 @@ const kinds = Object.entries(AMBASSADOR_SCHEMAS).filter(([kind]) => !unsupported
 
 for (const [kind, { properties = {} }] of kinds) {
   test(`the page says of each field of ${kind} what the code says`, () => {
-    const written = rowsUnder(`## ${kind}`).map(([field, type, value, , , answer]) => [field, type, value, answer])
+    const written = rowsUnder(`## ${kind}`).map(([field, type, value, here, , answer]) => [
+      field,
+      type,
+      value,
+      here,
+      answer,
+    ])
     const coded = Object.entries(properties).map(([field, schema]) => [
       `\`${field}\``,
       typeText(schema),
       defaultText(schema),
+      schema.description,
       answerText(ANSWERS[kind]?.[field]),
     ])
     assert.deepEqual(written, coded)

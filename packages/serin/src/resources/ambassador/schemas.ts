@@ -1,5 +1,6 @@
 /** What each of Ambassador's kinds may say in `spec` (getambassador.io/v3alpha1). Fields, types and defaults are Emissary's. */
 import type { Schema } from '../schema.ts'
+import { DESCRIPTIONS } from './descriptions.ts'
 import {
   addedHeaders,
   ambassadorId,
@@ -298,8 +299,7 @@ const resolver: Schema = record({ ambassador_id: ambassadorId })
 
 const consulResolver: Schema = record({ ambassador_id: ambassadorId, address: text, datacenter: text }, 'datacenter')
 
-/** The schema of `spec`, by kind. */
-export const AMBASSADOR_SCHEMAS: Readonly<Record<string, Schema>> = {
+const SCHEMAS: Readonly<Record<string, Schema>> = {
   Mapping: mapping,
   TCPMapping: tcpMapping,
   Host: host,
@@ -314,4 +314,17 @@ export const AMBASSADOR_SCHEMAS: Readonly<Record<string, Schema>> = {
   KubernetesEndpointResolver: resolver,
   KubernetesServiceResolver: resolver,
   ConsulResolver: consulResolver,
+}
+
+/** The schema of `spec`, by kind. */
+export const AMBASSADOR_SCHEMAS: Readonly<Record<string, Schema>> = Object.fromEntries(
+  Object.entries(SCHEMAS).map(([kind, schema]) => [kind, described(schema, DESCRIPTIONS[kind])]),
+)
+
+function described(schema: Schema, descriptions: Readonly<Record<string, string>> = {}): Schema {
+  const properties = Object.entries(schema.properties ?? {}).map(([name, property]): [string, Schema] => {
+    const description = descriptions[name]
+    return [name, description === undefined ? property : { ...property, description }]
+  })
+  return { ...schema, properties: Object.fromEntries(properties) }
 }
