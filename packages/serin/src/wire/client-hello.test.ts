@@ -10,13 +10,9 @@ function helloOf(options: tls.ConnectionOptions): Promise<Buffer> {
   return new Promise((resolve) => {
     const wire = new Duplex({
       read: () => undefined,
-      write: (chunk: Buffer) => {
-        resolve(chunk)
-        client.destroy()
-      },
+      write: (chunk: Buffer) => resolve(chunk),
     })
-    const client = tls.connect({ socket: wire, ...options })
-    client.on('error', () => undefined)
+    tls.connect({ socket: wire, ...options }).on('error', () => undefined)
   })
 }
 
