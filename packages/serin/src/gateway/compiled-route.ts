@@ -22,6 +22,8 @@ export interface RouteQuery {
   /** After the `?`, undecoded; '' if there is none. */
   query: string
   method: string
+  /** http or https: of the connection, or as a trusted proxy says. */
+  scheme: string
   head: Head
   clientAddress: string
   /** The one random number of this request, or -1: the same for every Route it meets, as in Envoy. */
@@ -29,6 +31,8 @@ export interface RouteQuery {
 }
 
 interface FieldMatcher {
+  /** `:path` or `:scheme`; '' for a real field. */
+  readonly pseudo: string
   readonly name: Uint8Array
   readonly hash: number
   readonly test: Predicate
@@ -85,7 +89,7 @@ export class CompiledRoute {
     if (this.host !== null && !this.host(query.host)) return false
     if (this.method !== null && !this.method(query.method)) return false
     for (const field of this.fields) {
-      const value = query.head.joined(field.name, field.hash)
+      const value = field.pseudo === '' ? query.head.joined(field.name, field.hash) : pseudoValue(field.pseudo, query)
       if (value === null || !field.test(value)) return false
     }
     for (const parameter of this.parameters) {
@@ -144,7 +148,14 @@ const NEVER = /(?!)/u
 
 function fieldMatcher({ name, match }: HeaderMatch): FieldMatcher {
   const octets = octetsOf(name)
-  return { name: octets, hash: nameHash(octets), test: compileTextMatch(match) }
+  const pseudo = name.startsWith(':') ? name : ''
+  return { pseudo, name: octets, hash: nameHash(octets), test: compileTextMatch(match) }
+}
+
+function pseudoValue(name: string, query: RouteQuery): string | null {
+  if (name === ':scheme') return query.scheme
+  if (name !== ':path') return null
+  return query.query === '' ? query.path : `${query.path}?${query.query}`
 }
 
 function parameterMatcher({ name, match }: QueryMatch): ParameterMatcher {

@@ -116,6 +116,7 @@ export class DataPlane implements ClientContext, PlanNeeds {
       folded: '',
       query: '',
       method: '',
+      scheme: 'http',
       head: this.head,
       clientAddress: '',
       number: -1,

@@ -14,16 +14,21 @@ import { octetsOf } from '../wire/octets.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import type { RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { Timer } from '../wire/timer-wheel.ts'
+import { type Check, editedHead, type Verdict } from './check.ts'
 import { clientAddress, forwardedProto } from './client-address.ts'
 import type { ClusterState } from './cluster-state.ts'
 import { type CompiledChanges, joinChanges } from './compiled-changes.ts'
-import type { CompiledForward } from './compiled-destination.ts'
+import type { CompiledDestination, CompiledForward } from './compiled-destination.ts'
 import type { Cors } from './cors.ts'
 import type { ClientOfListener, DataPlane } from './data-plane.ts'
 import type { ConnectionSeeker, EndpointState } from './endpoint.ts'
 import { ExchangeRecord } from './exchange-record.ts'
 import { readHashKey } from './hash-key.ts'
+import { heldRequest, readHeldHead } from './held-head.ts'
+import { Hold } from './hold.ts'
 import { type LocalReply, writeLocalReply } from './local-reply.ts'
+import { type Gzip, GzipBody, type GzipSink } from './gzip.ts'
+import { errorBody, withOwnBody } from './error-response.ts'
 import { isIdempotent, readMethod } from './methods.ts'
 import { operatorValue } from './operators.ts'
 import type { HostPlan } from './plan.ts'
@@ -60,6 +65,8 @@ type State =
   | 'unused'
   /** Its head is being looked at. */
   | 'admitted'
+  /** It waits for a check (authorization, …). */
+  | 'held'
   /** It waits for a connection to its endpoint. */
   | 'connecting'
   /** It waits for its next try. */
@@ -72,7 +79,7 @@ type State =
 
 export class Exchange
   extends ExchangeRecord
-  implements RequestHandler, ResponseHandler, ConnectionSeeker, RequestHeadFacts, ResponseHeadFacts
+  implements RequestHandler, ResponseHandler, ConnectionSeeker, RequestHeadFacts, ResponseHeadFacts, GzipSink
 {
   private state: State = 'unused'
   private readonly plane: DataPlane
@@ -92,6 +99,12 @@ export class Exchange
   private keyHash = -1
   private retries: Retries | null = null
   private shadow: ShadowRequest | null = null
+  private checks: readonly Check[] | null = null
+  private checked = 0
+  /** The one random number of this request. */
+  private number = -1
+  private hold: Hold | null = null
+  private compressor: GzipBody | null = null
 
   // Facts for the heads (request-head.ts, response-head.ts); valid while they are written.
   head!: Head
@@ -126,7 +139,8 @@ export class Exchange
   }
 
   get hidesServiceTime(): boolean {
-    return this.forward.hidesServiceTime
+    // Envoy does not measure an upgrade.
+    return this.forward.hidesServiceTime || this.upgrade !== ''
   }
 
   operatorValue(operator: string, argument: string | undefined): string | null {
@@ -147,6 +161,8 @@ export class Exchange
     this.maxForwards = -1
     this.answerChanges = null
     this.keyHash = -1
+    this.number = -1
+    this.checks = this.plane.plan.checks
     this.startTime = this.plane.wheel.time
     this.startMs = Date.now()
     this.connectionId = client.id
@@ -250,15 +266,18 @@ export class Exchange
     query.query =
       target.queryStart < target.end ? head.buffer.toString('latin1', target.queryStart + 1, target.end) : ''
     query.method = this.method
+    query.scheme = this.proto
     query.clientAddress = this.externalAddress
-    query.number = -1
+    query.number = this.number
     findRoute(hostPlan.router, query, found)
+    this.number = query.number
     const { destination } = found
     if (destination === null) {
       this.fail(FAULTS.noRoute)
       return
     }
     if (hostPlan.host.insecure !== 'route' && this.refusedAsInsecure(hostPlan, host)) return
+    if (this.checks !== null && this.isHeld(this.checks, destination, head)) return
     this.destination = destination
     destination.meter.started()
     const { action } = destination
@@ -307,6 +326,82 @@ export class Exchange
     return this.head.buffer.toString('latin1', this.target.queryStart, this.target.end)
   }
 
+  /** Whether it has to wait: for its body, or for what somebody says of it. */
+  private isHeld(checks: readonly Check[], destination: CompiledDestination, head: Head): boolean {
+    const { action } = destination
+    if (action.kind !== 'forward' || action.cors?.answer(head, this.method)?.isPreflight === true) return false
+    while (this.checked < checks.length) {
+      const check = checks[this.checked++]!
+      const wants = check.wants(action, this.framing)
+      if (wants < 0) continue
+      this.holdFor(check, wants, destination, action)
+      return true
+    }
+    return false
+  }
+
+  private holdFor(check: Check, wants: number, destination: CompiledDestination, forward: CompiledForward): void {
+    const { head, before } = { head: this.head, before: this.hold }
+    this.state = 'held'
+    const request = heldRequest(this, this.queryText)
+    const onVerdict = (verdict: Verdict): void => this.onVerdict(verdict)
+    const hold = new Hold({ check, destination, request, wants, before, onVerdict })
+    this.hold = hold
+    this.forward = forward
+    const needsBody = wants > 0 && !hold.bodyEnded
+    // Later nobody waits for a 100 any more, whoever asks for the body.
+    if (before === null && head.expectCount > 0 && !this.http10) this.connection.continueBody(CONTINUE)
+    if (!needsBody) this.connection.pauseBody()
+    hold.askIfReady()
+  }
+
+  private onVerdict(verdict: Verdict): void {
+    const { destination, request } = this.hold!.options
+    if (verdict.kind === 'pass') {
+      if (verdict.answerChanges) this.answerChanges = joinChanges(this.answerChanges, verdict.answerChanges)
+      this.goOn(editedHead(request.head, verdict))
+      return
+    }
+    this.destination = destination
+    destination.meter.started()
+    this.details = verdict.code
+    this.flags |= flagBit(verdict.flag)
+    this.reply(verdict.reply)
+  }
+
+  /** With the head as the check left it: it may choose another route now, as in Envoy. */
+  private goOn(octets: Buffer): void {
+    const { plane } = this
+    const { head } = plane
+    plane.wheel.touch()
+    this.head = head
+    this.state = 'admitted'
+    if (!readHeldHead(head, octets, this.target, this.settings, this.method)) {
+      this.fail(FAULTS.badField)
+      return
+    }
+    this.route(head)
+    this.head = NO_HEAD
+    this.flowAgain(this.state)
+  }
+
+  private flowAgain(state: State): void {
+    if (state !== 'sent' && state !== 'connecting') return
+    if (this.requestEnded) this.endRequest()
+    else if (state === 'sent') {
+      this.flushRequest()
+      this.connection.resumeBody()
+    }
+  }
+
+  /** What came of the body while it was held. */
+  private releaseBody(hold: Hold): void {
+    this.hold = null
+    const state = this.state
+    for (const part of hold.parts) this.onBody(part, 0, part.length)
+    this.state = state
+  }
+
   /** Writes the upstream's head and finds a connection to an endpoint. */
   private forwardTo(forward: CompiledForward, head: Head): void {
     this.forward = forward
@@ -337,19 +432,21 @@ export class Exchange
     }
     this.endpointHost =
       cluster.cluster.source.kind === 'dns' ? cluster.cluster.source.hostname : endpoint.endpoint.address
+    if (this.hold?.bodyEnded === true && this.framing === CHUNKED) this.framing = this.hold.bytes
     writeRequestHead(this.requestOut, this)
     this.sentHead = this.requestOut.buffer
     this.sentHeadLength = this.requestOut.position
     cluster.meter.started()
     if (forward.hasCompanions) this.prepareCompanions(forward, cluster)
-    if (head.expectCount > 0 && !this.http10) this.connection.continueBody(CONTINUE)
+    if (this.hold !== null) this.releaseBody(this.hold)
+    if (head.expectCount > 0 && !this.http10 && this.hold === null) this.connection.continueBody(CONTINUE)
     this.sendTo(endpoint)
   }
 
   private answeredByCors(cors: Cors, head: Head): boolean {
     const answer = cors.answer(head, this.method)
     if (answer === null) return false
-    this.answerChanges = answer.changes
+    this.answerChanges = joinChanges(this.answerChanges, answer.changes)
     if (answer.isPreflight) this.reply({ status: 200, body: '' })
     return answer.isPreflight
   }
@@ -433,6 +530,10 @@ export class Exchange
   }
 
   onBody(buffer: Buffer, start: number, end: number): void {
+    if (this.state === 'held') {
+      if (this.hold!.take(buffer, start, end)) this.connection.pauseBody()
+      return
+    }
     const out = this.headSent ? this.plane.toUpstream : this.requestOut
     out.reserve(end - start + 16)
     const from = out.position
@@ -444,7 +545,12 @@ export class Exchange
   onBodyEnd(): void {
     this.requestEnded = true
     this.requestMs = this.plane.wheel.time - this.startTime
-    if (this.state !== 'sent' && this.state !== 'connecting') return
+    if (this.state === 'held') this.hold!.endBody()
+    else if (this.state === 'sent' || this.state === 'connecting') this.endRequest()
+  }
+
+  /** The last of it goes out, and the time for its answer begins. */
+  private endRequest(): void {
     if (this.framing === CHUNKED) {
       const out = this.headSent ? this.plane.toUpstream : this.requestOut
       out.reserve(LAST_CHUNK.length)
@@ -521,12 +627,71 @@ export class Exchange
     this.clientFraming = bodyless ? 'none' : clientFraming(framing, this.http10)
     // An answer before the request was complete: what is still to come of the request has nowhere to go.
     if (this.clientFraming === 'until-close' || !this.requestEnded) connection.forbidReuse()
+    if (plane.plan.gzip !== null && this.clientFraming !== 'none') this.prepareGzip(plane.plan.gzip, head)
     this.keepsAlive = connection.keepsAlive
+    if (this.forward.forward.errorResponses.length > 0 && this.replaceBody(head.status)) return
     writeResponseHead(plane.toClient, this)
+  }
+
+  private prepareGzip(gzip: Gzip, head: Head): void {
+    const { changes, compresses } = gzip.plan(head, this.framing, this.requestHeader('accept-encoding'))
+    if (changes !== null) this.answerChanges = joinChanges(this.answerChanges, changes)
+    if (!compresses) return
+    this.compressor = new GzipBody(this)
+    this.clientFraming = this.http10 ? 'until-close' : 'chunked'
+    if (this.http10) this.connection.forbidReuse()
+  }
+
+  /** error_response_overrides: the head goes on, the upstream's body is read away. */
+  private replaceBody(status: number): boolean {
+    const own = errorBody(this.forward.forward.errorResponses, status, this)
+    if (own === null) return false
+    const { toClient } = this.plane
+    this.endCompressor()
+    this.answerChanges = joinChanges(this.answerChanges, own.changes)
+    this.framing = own.body.length
+    this.clientFraming = 'length'
+    writeResponseHead(toClient, this)
+    this.clientFraming = 'none'
+    if (this.method === 'HEAD') return true
+    toClient.reserve(own.body.length)
+    toClient.octets(own.body)
+    this.bytesOut += own.body.length
+    return true
+  }
+
+  // What the compressor calls: octets of the answer on their way to the client.
+
+  onCompressed(octets: Buffer): void {
+    const { plane, connection } = this
+    this.addBody(octets, 0, octets.length)
+    connection.write(plane.toClient)
+    if (connection.link.waitingBytes > plane.limits.bufferedBytesMax) this.compressor?.pause()
+  }
+
+  onCompressedEnd(): void {
+    this.plane.wheel.touch()
+    this.compressor = null
+    this.onResponseComplete()
+    this.onResponseEnd()
+  }
+
+  onCompressorDrained(): void {
+    this.upstream?.link.resume()
+  }
+
+  private endCompressor(): void {
+    this.compressor?.cancel()
+    this.compressor = null
   }
 
   onResponseBody(buffer: Buffer, start: number, end: number): void {
     if (this.clientFraming === 'none') return
+    if (this.compressor === null) this.addBody(buffer, start, end)
+    else if (!this.compressor.write(buffer, start, end)) this.upstream?.link.pause()
+  }
+
+  private addBody(buffer: Buffer, start: number, end: number): void {
     const out = this.plane.toClient
     out.reserve(end - start + 16)
     this.bytesOut += end - start
@@ -545,17 +710,24 @@ export class Exchange
   }
 
   onClientDrained(): void {
+    this.compressor?.resume()
     this.upstream?.link.resume()
   }
 
   onResponseComplete(): void {
     const { plane } = this
     this.upstream = null
+    if (this.compressor !== null) return
     if (this.clientFraming === 'chunked') plane.toClient.octets(LAST_CHUNK)
     this.connection.write(plane.toClient)
   }
 
   onResponseEnd(): void {
+    if (this.compressor !== null) {
+      this.releaseEndpoint()
+      this.compressor.end()
+      return
+    }
     this.end()
     this.connection.finish()
     this.plane.giveBack(this)
@@ -695,15 +867,17 @@ export class Exchange
   }
 
   /** Answers without an upstream. */
-  private reply(reply: LocalReply): void {
+  private reply(given: LocalReply): void {
     const { plane, connection, settings, http10 } = this
+    const forward = this.destination?.action.kind === 'forward' ? this.destination.action : null
+    const reply = forward === null ? given : withOwnBody(given, forward.forward.errorResponses, this)
     this.status = reply.status
     writeLocalReply(plane.toClient, reply, {
       settings,
       http10,
       keepsAlive: connection.keepsAlive,
       toHead: this.method === 'HEAD',
-      changes: this.destination?.action.kind === 'forward' ? this.destination.action.responseChanges : null,
+      changes: forward === null ? null : forward.responseChanges,
       answerChanges: this.answerChanges,
       values: this,
     })
@@ -799,6 +973,10 @@ export class Exchange
     wheel.clear(this.idleTimer)
     this.releaseEndpoint()
     if (this.retries !== null || this.shadow !== null) this.endCompanions()
+    this.endCompressor()
+    this.hold?.cancel()
+    this.hold = null
+    this.checked = 0
     this.state = 'unused'
     this.durationMs = wheel.time - this.startTime
     if (this.bytesIn === 0) this.bytesIn = this.connection.bodyBytes

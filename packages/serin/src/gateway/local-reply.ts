@@ -5,11 +5,12 @@ import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { CompiledChanges } from './compiled-changes.ts'
 import { dateLine } from './date-line.ts'
 import { applyChanges, type OperatorValues } from './header-changes.ts'
+import { properCase } from './proper-case.ts'
 import { statusLine } from './status-lines.ts'
 
 export interface LocalReply {
   readonly status: number
-  readonly body: string
+  readonly body: string | Buffer
   readonly contentType?: string
   /** Further lines, each with its CRLF. */
   readonly lines?: string
@@ -43,8 +44,9 @@ function writeChanges(out: OutBuffer, { changes = null, answerChanges = null, va
 /** Appends the whole answer. */
 export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: ReplyConduct): void {
   const { settings, keepsAlive, http10, toHead } = conduct
-  const body = Buffer.from(reply.body)
+  const body = typeof reply.body === 'string' ? Buffer.from(reply.body) : reply.body
   out.reserve(body.length + (reply.lines?.length ?? 0) + settings.serverName.length + OWN_LINES_BYTES)
+  const start = out.position
   out.octets(statusLine(reply.status))
   if (body.length > 0) {
     out.octets(CONTENT_TYPE)
@@ -64,6 +66,7 @@ export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: Repl
   writeChanges(out, conduct)
   if (!keepsAlive) out.octets(CONNECTION_CLOSE)
   else if (http10) out.octets(CONNECTION_KEEP_ALIVE)
+  if (settings.properCase) properCase(out.buffer, start, out.position)
   out.crlf()
   if (!toHead) out.octets(body)
 }

@@ -10,11 +10,14 @@ import { DEFAULT_SETTINGS, type Settings } from '../model/settings.ts'
 import type { Meter } from '../metrics/meter.ts'
 import type { Registry } from '../metrics/registry.ts'
 import type { ClientContext } from '../wire/client-connection.ts'
+import type { Check } from './check.ts'
+import { compileChecks } from './checks.ts'
 import { ClusterState } from './cluster-state.ts'
 import type { DestinationNeeds } from './compiled-destination.ts'
 import { CompiledRoute } from './compiled-route.ts'
 import { PROBE_ROUTE_IDS, probeRoutes } from './probe-routes.ts'
 import { EMPTY_ROUTER, type Router, RouterEdit } from './router.ts'
+import { Gzip } from './gzip.ts'
 import { IpFilter } from './ip-filter.ts'
 import type { Limits } from '../wire/limits.ts'
 import type { WorkerPlace } from './split.ts'
@@ -49,6 +52,9 @@ export interface Plan {
   readonly revision: number
   readonly settings: Settings
   readonly ipFilter: IpFilter | null
+  readonly gzip: Gzip | null
+  /** What requests have to pass before they are sent on; null: nothing. */
+  readonly checks: readonly Check[] | null
   /** Where the Module sets limits of its own for clients; null: as the gateway was started with. */
   readonly clientLimits: Limits | null
   readonly listeners: ReadonlyMap<string, ListenerPlan>
@@ -62,6 +68,8 @@ export const EMPTY_PLAN: Plan = {
   revision: 0,
   settings: DEFAULT_SETTINGS,
   ipFilter: null,
+  gzip: null,
+  checks: null,
   clientLimits: null,
   listeners: new Map(),
   hosts: new Map(),
@@ -160,6 +168,8 @@ export class PlanEdit implements DestinationNeeds {
       revision: delta.revision,
       settings,
       ipFilter: settings.ipFilter ? new IpFilter(settings.ipFilter) : null,
+      gzip: settings.gzip ? new Gzip(settings.gzip) : null,
+      checks: compileChecks(settings, (name) => this.cluster(name), this.needs.context),
       clientLimits: clientLimits(settings, this.needs.context.limits),
       listeners,
       hosts,

@@ -153,22 +153,14 @@ function writeClientFields(out: OutBuffer, facts: RequestHeadFacts): void {
 
 function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   const { head, target, forward, settings } = facts
-  out.octets(FORWARDED_FOR)
-  let start = out.position
-  if (head.has(FIELD.xForwardedFor)) {
-    const before = forwardedFor(head)
-    out.reserve(before.length + OWN_LINES_BYTES)
-    out.latin1(before)
-    if (before !== '' && settings.useRemoteAddress) out.octet(0x2c)
-    if (before === '' || settings.useRemoteAddress) out.latin1(facts.peerAddress)
-  } else out.latin1(facts.peerAddress)
-  mark(facts, MARK.forwardedFor, start, out.position)
-  out.crlf()
+  const before = head.has(FIELD.xForwardedFor) ? forwardedFor(head) : ''
+  // A gateway that does not use the peer's address (use_remote_address) adds nothing to what others say of it.
+  if (before !== '' || settings.useRemoteAddress) writeForwardedFor(out, facts, before)
   out.octets(FORWARDED_PROTO)
   out.latin1(facts.proto)
   out.crlf()
   out.octets(REQUEST_ID)
-  start = out.position
+  const start = out.position
   if (settings.preserveExternalRequestId && head.has(FIELD.xRequestId)) {
     const index = head.find(FIELD.xRequestId)
     out.copy(head.buffer, head.valueStart(index), head.valueEnd(index))
@@ -186,10 +178,23 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
     out.copy(head.buffer, target.queryStart, target.end)
     out.crlf()
   }
-  out.octets(EXTERNAL_ADDRESS)
-  out.latin1(facts.externalAddress)
-  out.crlf()
+  if (settings.useRemoteAddress) {
+    out.octets(EXTERNAL_ADDRESS)
+    out.latin1(facts.externalAddress)
+    out.crlf()
+  }
   out.octets(VIA)
+}
+
+function writeForwardedFor(out: OutBuffer, facts: RequestHeadFacts, before: string): void {
+  out.octets(FORWARDED_FOR)
+  const start = out.position
+  out.reserve(before.length + OWN_LINES_BYTES)
+  out.latin1(before)
+  if (before !== '' && facts.settings.useRemoteAddress) out.octet(0x2c)
+  if (facts.settings.useRemoteAddress) out.latin1(facts.peerAddress)
+  mark(facts, MARK.forwardedFor, start, out.position)
+  out.crlf()
 }
 
 function writeFraming(out: OutBuffer, { framing, head, upgrade, method }: RequestHeadFacts): void {

@@ -9,6 +9,7 @@ import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { CompiledChanges } from './compiled-changes.ts'
 import { dateLine } from './date-line.ts'
 import { applyChanges, isRemoved, type OperatorValues } from './header-changes.ts'
+import { properCase } from './proper-case.ts'
 import { statusLine } from './status-lines.ts'
 
 /** Room for the lines we add ourselves, besides those of the Mapping. */
@@ -72,6 +73,7 @@ for (const field of [
 /** Appends the head of a final response. */
 export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): void {
   const { head, settings, changes, answerChanges } = facts
+  const start = out.position
   out.reserve(head.end + OWN_LINES_BYTES)
   out.octets(statusLine(head.status))
   connectionOptions(head, head.fieldCount)
@@ -90,6 +92,7 @@ export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): voi
   writeFraming(out, facts)
   if (changes.add.length > 0) applyChanges(out, changes, facts)
   if (answerChanges !== null) applyChanges(out, answerChanges, facts)
+  if (settings.properCase) properCase(out.buffer, start, out.position)
   out.crlf()
 }
 

@@ -53,6 +53,7 @@ function find(router: Router, path: string, host = 'a.test'): string | null {
     folded: '',
     query: '',
     method: 'GET',
+    scheme: 'http',
     head: new Head(1),
     clientAddress: '',
     number: -1,

@@ -70,5 +70,7 @@ function resolveDots(path: string): string {
 }
 
 function mergeSlashes(path: string): string {
+  // Envoy joins segments between a first and a last slash; without segments two slashes are left.
+  if (path.length > 1 && /^\/+$/u.test(path)) return '//'
   return path.replaceAll(/\/{2,}/gu, '/')
 }

@@ -102,9 +102,10 @@ export function readCases(): readonly Case[] {
     .map((line) => JSON.parse(line) as Case)
 }
 
-/** Every service that a case's expectations name: `host[.namespace]:port`. */
-export function servicesOf({ expect, endpoints = {} }: Case): string[] {
+/** Every service that a case's expectations name, or its AuthServices: `host[.namespace]:port`. */
+export function servicesOf({ expect, endpoints = {}, resources }: Case): string[] {
   const names = new Set(Object.keys(endpoints))
+  for (const [, name] of resources.matchAll(/^\s*auth_service: ([\w.-]+:\d+)$/gm)) names.add(name!)
   const visit = (value: unknown): void => {
     if (typeof value !== 'object' || value === null) return
     const { service, body_from: bodyFrom } = value as { service?: unknown; body_from?: unknown }

@@ -107,7 +107,7 @@ export class Lane {
       await this.#stragglers(expected, start)
       const records = this.#pool.records.slice(start)
       const record = this.#recordOf(answer)
-      const bodyFrom = record?.service
+      const bodyFrom = record?.service ?? serviceIn(answer.body)
       // The answer of an auth service that refuses is passed on; the request never had an upstream.
       const refused = expected.body_from !== undefined
       return {
@@ -216,6 +216,11 @@ export class Lane {
     const listens = listeners.some(({ port }) => port === (request.port ?? 8080))
     return outcome.status !== undefined || !listens ? [] : [`no answer: ${outcome.error}`]
   }
+}
+
+/** An answer that is passed on without our own field still says whose it is. */
+function serviceIn(body: string): string | undefined {
+  return /^\{"service":"([^"]+)"/.exec(body)?.[1]
 }
 
 function describe({ method = 'GET', path = '', headers = [] }: CaseRequest): string {
