@@ -128,6 +128,7 @@ class Parts {
       store,
       directory: data.pods,
       imagesFile: data.images,
+      gatewayMetrics: async () => (await this.#gateway?.metrics()) ?? '',
       ...(runtime === undefined ? {} : { runtime }),
       ...(loadBalancerRange === undefined ? {} : { loadBalancerRange }),
     })

@@ -96,3 +96,5 @@ export const AFFINITY_CLIENTS_MAX = 10_000
 
 /** How often an autoscaler looks (Kubernetes' default). */
 export const AUTOSCALE_MS = 15_000
+/** The gateway's counters are read at most this often: a rate needs a time. */
+export const TRAFFIC_MS_MIN = 1_000

@@ -1,6 +1,7 @@
 import type { Store } from '../store/store.ts'
 import { startAutoscaler } from './autoscaling/controller.ts'
 import type { MetricSource } from './autoscaling/metrics.ts'
+import { readTraffic } from './autoscaling/traffic.ts'
 import { startConfigRestarts } from './deployment/config-restart.ts'
 import { startDeploymentController } from './deployment/controller.ts'
 import { startEndpointController } from './endpoints/controller.ts'
@@ -37,14 +38,11 @@ export interface WorkloadsOptions {
   readonly runtime?: RuntimeChoice
   /** Addresses for Services of type LoadBalancer, as `127.112.0.0/16` (the default) or `10.0.0.5-10.0.0.9`; `none` leaves them pending. */
   readonly loadBalancerRange?: string
-  /** Metrics of the gateway for autoscalers, as `requests_per_second`. Absent: such metrics cannot be read. */
-  readonly traffic?: TrafficMetrics
+  /** The gateway's `/metrics`, for autoscalers by requests and latency. Absent: such metrics cannot be read. */
+  readonly gatewayMetrics?: () => Promise<string>
   /** Default: to nowhere. */
   readonly log?: Log
 }
-
-/** The gateway's counters as autoscaling/v2 asks for them (metric types Pods and Object). */
-export type TrafficMetrics = Pick<MetricSource, 'pod' | 'object'>
 
 /** All pods of this machine share this address; each has its own ports. */
 const LOOPBACK = '127.0.0.1'
@@ -80,7 +78,7 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
   const gate = createEndpointGate(room)
   await room.synced
   const kubelet = await startKubeletFor(options, room, gate)
-  controllers.push(startAutoscaler(room, metricSource(kubelet?.usage, options.traffic)))
+  controllers.push(startAutoscaler(room, metricSource(room, kubelet?.usage, options.gatewayMetrics)))
   return {
     pods: kubelet?.access,
     usage: kubelet?.usage,
@@ -93,7 +91,12 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
 }
 
 /** What autoscalers read: use of this machine from the runtimes, requests and latency from whoever counts them. */
-function metricSource(usage: UsageAccess | undefined, traffic: TrafficMetrics | undefined): MetricSource {
+function metricSource(
+  room: Room,
+  usage: UsageAccess | undefined,
+  gatewayMetrics: WorkloadsOptions['gatewayMetrics'] = () => Promise.resolve(''),
+): MetricSource {
+  const traffic = readTraffic(room, gatewayMetrics)
   return {
     resource: (pod, name, container) => {
       const containers = usage?.pod(pod)?.filter((entry) => container === undefined || entry.name === container)
@@ -102,8 +105,7 @@ function metricSource(usage: UsageAccess | undefined, traffic: TrafficMetrics | 
         name === 'cpu' ? entry.usage.cpuCores * 1000 : entry.usage.memoryBytes
       return containers.reduce((sum, entry) => sum + of(entry), 0)
     },
-    pod: (pod, metric) => traffic?.pod(pod, metric),
-    object: (object, metric) => traffic?.object(object, metric),
+    ...traffic,
   }
 }
 

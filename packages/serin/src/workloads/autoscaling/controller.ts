@@ -121,6 +121,7 @@ async function scaleOnce(
     })
   const tolerances = tolerancesOf(autoscaler.spec)
   const wanted = metrics.length > 0 ? metrics : DEFAULT_METRICS
+  if (wanted.some(({ type }) => type === 'Pods' || type === 'Object')) await context.source.refresh()
   const readings = wanted.map((spec) =>
     readMetric({ spec, source: context.source, autoscaler, current, pods: target.pods, tolerances, now }),
   )

@@ -11,6 +11,8 @@ import { forObject, forPods, requestIn, type Proposal, type Tolerances } from '.
 /** From a metric in an autoscaler's spec to what it asks for: reads the source, works it out, describes it. */
 
 export interface MetricSource {
+  /** Reads what has to be read before the others are asked. Never rejects. */
+  refresh(): Promise<void>
   /** `cpu` in millicores, `memory` in bytes; of the whole pod or one container. Undefined: not measured (yet). */
   resource(pod: PodObject, name: string, container?: string): number | undefined
   /** A metric of a pod, as `requests_per_second`. */
