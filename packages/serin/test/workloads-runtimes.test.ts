@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { execFileSync, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { get } from 'node:http'
@@ -19,6 +19,7 @@ import {
   type RunningContainer,
   type Runtime,
 } from '../src/workloads/runtimes/runtime.ts'
+import { BASE_IMAGE, engineFailure } from './workloads-engine.ts'
 import { until } from './workloads-pods.ts'
 
 /** What every runtime keeps to: processes of this machine, and containers where podman or docker is. */
@@ -31,7 +32,6 @@ interface Maker {
   launch(argv: readonly string[], directory: string): Launch
 }
 
-const IMAGE = 'serin-test-base:1'
 const engine = findEngine()
 
 const MAKERS: readonly Maker[] = [
@@ -43,30 +43,11 @@ const MAKERS: readonly Maker[] = [
   },
   {
     title: 'container',
-    leftOut: engine === undefined ? 'neither podman nor docker is installed' : engineFailure(),
+    leftOut: engineFailure(),
     make: (directory) => createContainerRuntime(engine ?? { program: '', options: [], runOptions: [] }, directory),
-    launch: (command) => ({ type: 'container', image: IMAGE, command, imageId: '' }),
+    launch: (command) => ({ type: 'container', image: BASE_IMAGE, command, imageId: '' }),
   },
 ]
-
-/** Makes an image of a few programs of this machine, as there is nothing to pull from. Why not, or false. */
-function engineFailure(): string | false {
-  if (engine === undefined) return false
-  const { program, options } = engine
-  if (spawnSync(program, [...options, 'image', 'inspect', IMAGE]).status === 0) return false
-  const programs = ['/bin/sh', '/bin/sleep', '/bin/cat', '/bin/echo', '/usr/bin/id', process.execPath]
-  const libraries = programs.flatMap((path) => spawnSync('ldd', [path]).stdout.toString().match(/\/\S+/g) ?? [])
-  const archive = join(tmpdir(), `serin-base-${String(process.pid)}.tar`)
-  try {
-    execFileSync('tar', ['-chf', archive, ...new Set([...programs, ...libraries])], { stdio: 'ignore' })
-    execFileSync(program, [...options, 'import', archive, IMAGE], { stdio: 'ignore' })
-    return false
-  } catch (error) {
-    return `${program} does not work here: ${(error as Error).message}`
-  } finally {
-    rmSync(archive, { force: true })
-  }
-}
 
 for (const maker of MAKERS) {
   describe(`runtime ${maker.title}`, { skip: maker.leftOut, concurrency: 2 }, () => {
