@@ -170,6 +170,7 @@ async function runRequest(one: Case, raw: string, offsets: readonly number[], la
   if (one.expect === 'forward-then-wait')
     await client.settle((received) => finals(received, methods, false).length > 0, HANG_MS)
   await client.settle(done, waits ? QUIET_MS : HANG_MS)
+  if (waits && /^HTTP\/1\.1 [45]/.test(client.received)) await client.settle(() => false, HANG_MS)
   const outcome: Outcome = {
     received: client.received,
     responses: readResponses(client.received, methods, client.closed),

@@ -160,7 +160,8 @@ export class ClientConnection implements LinkOwner {
 
   onEnd(): void {
     if (this.state === 'tunnel') this.handler!.onUpstreamTunnelEnd()
-    else if (this.state === 'busy' && this.sawHead && this.body.endsWithClose) this.complete(false)
+    else if (this.state === 'busy' && this.sawHead && this.body.endsWithClose && !this.link.wasReset())
+      this.complete(false)
     else this.lost()
   }
 

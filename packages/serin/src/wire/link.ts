@@ -19,6 +19,11 @@ export interface Link {
   owner: LinkOwner
   /** The peer's address; IPv4 in its own form. */
   readonly peerAddress: string
+  /**
+   * After `onEnd`: whether it was a RST and no FIN. libuv tells a RST that comes together with the last octets as an end; for a body that ends with its
+   * connection that is the difference between whole and cut off (RFC 9112 §8).
+   */
+  wasReset(): boolean
   /** Octets that the kernel has not taken yet. */
   readonly waitingBytes: number
   readonly reading: boolean

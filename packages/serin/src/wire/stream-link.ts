@@ -27,6 +27,11 @@ export class StreamLink implements Link {
     return this.socket.writableLength
   }
 
+  /** A stream tells a RST as an error. */
+  wasReset(): boolean {
+    return false
+  }
+
   write(out: OutBuffer): void {
     if (out.position > 0 && !this.closed) this.socket.write(Buffer.from(out.buffer.subarray(0, out.position)))
     out.position = 0

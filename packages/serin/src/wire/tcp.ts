@@ -115,6 +115,11 @@ export class TcpLink implements Link {
     return this.address
   }
 
+  /** A connection that was reset has no peer any more; one whose peer sent a FIN still has. */
+  wasReset(): boolean {
+    return this.handle.getpeername({}) !== 0
+  }
+
   write(out: OutBuffer): void {
     const length = out.position
     if (length === 0) return
