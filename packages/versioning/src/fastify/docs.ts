@@ -23,8 +23,8 @@ interface Place {
 const pagePolicy =
   "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 
-export async function registerDocs(plan: Plan): Promise<void> {
-  if ((plan.options.docs ?? false) === false) return
+/** Adds the routes of documents and pages that the options ask for. */
+export function registerDocs(plan: Plan): void {
   const { index = '/docs', versions = '/versions', document = '/openapi.json' } = docsOptions(plan)
   const places = placesOf(plan)
   if (places.some(({ page, document }) => page !== undefined || document !== undefined)) requireSwagger()

@@ -11,7 +11,6 @@ import { chainOf, fastifySchema } from './migrate.ts'
 import type { DocsOptions } from './options.ts'
 import { nestedPrefix, type Plan } from './plan.ts'
 import { registrations, type Registration } from './placement.ts'
-import { findScope, type ScopeChoice } from './registry.ts'
 
 /** What a swagger plugin adds to an app. */
 interface WithSwagger {
@@ -164,20 +163,12 @@ export function serverUrlOf(plan: Plan, version: Version): string {
   return `${plan.base}${address?.prefix ?? ''}` || '/'
 }
 
-/** The documents of all versions of an app, by version (`'1'`, `'1.10'`): for tests, generators, `breakingChanges`. Waits until the app is ready. */
-export async function specs(
-  app: FastifyInstance,
-  choice: ScopeChoice = {},
-): Promise<Readonly<Record<string, OpenApiDocument>>> {
-  const { plan } = await findScope(app, choice)
+/** The documents of all versions of a scope, by version. */
+export async function makeDocuments(plan: Plan): Promise<Readonly<Record<string, OpenApiDocument>>> {
   const result: Record<string, OpenApiDocument> = {}
+  const withNeutral = plan.addresses.length === 0
   for (const version of plan.table.versions) {
-    result[version.text] = await makeDocument({
-      plan,
-      version,
-      serverUrl: serverUrlOf(plan, version),
-      withNeutral: plan.addresses.length === 0,
-    })
+    result[version.text] = await makeDocument({ plan, version, serverUrl: serverUrlOf(plan, version), withNeutral })
   }
   return result
 }

@@ -12,7 +12,6 @@ import { usageCounter } from '../core/usage.ts'
 import './augment.ts'
 import { collectRoutes } from './collect.ts'
 import { outcomeVersion, registerCopy, versionOf, type Copy } from './copy.ts'
-import { registerDocs } from './docs.ts'
 import { answerHooks, countingHooks, isCounted, list, type Telling } from './hooks.ts'
 import { chainOf, migrationHooks } from './migrate.ts'
 import { registerMisses } from './misses.ts'
@@ -45,7 +44,8 @@ export function versioned(routes: VersionedRoutes, options: VersionedOptions = {
     const plan = makePlan(scope, collector, options)
     const telling = tellingOf(plan, outcomeKey)
     registerRoutes(plan, telling)
-    await registerDocs(plan)
+    // Who wants no documents does not load what makes them: a service starts faster.
+    if ((options.docs ?? false) !== false) (await import('./docs.ts')).registerDocs(plan)
     remember(scope, { plan, usage: telling.usage })
   }
 }
