@@ -50,7 +50,7 @@ export async function startReal(directory) {
   const etcdUrl = `http://127.0.0.1:${etcdPort}`
   const peerUrl = `http://127.0.0.1:${peerPort}`
   const etcd = spawn(
-    'etcd',
+    process.env.ETCD ?? 'etcd',
     [
       '--data-dir',
       join(home, 'etcd'),

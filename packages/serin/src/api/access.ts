@@ -25,7 +25,7 @@ export interface User {
   readonly role: Role | 'none'
 }
 
-export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'], role: 'none' }
+const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'], role: 'none' }
 
 /** What is asked, in the words of a SubjectAccessReview. */
 export type Attributes =

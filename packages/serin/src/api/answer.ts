@@ -103,7 +103,7 @@ function rowsOf(
 const encoded = new WeakMap<KubeObject, string>()
 
 /** JSON of a stored object, made once for all watchers. */
-export function encodedObject(object: KubeObject): string {
+function encodedObject(object: KubeObject): string {
   let text = encoded.get(object)
   if (text === undefined) {
     text = JSON.stringify(ordered(object))

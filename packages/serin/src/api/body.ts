@@ -4,7 +4,7 @@ import { decodeProtobuf, ProtobufError } from '../resources/kubernetes/protobuf.
 import { StoreError } from '../store/store.ts'
 
 /** As a Kubernetes API server's. */
-export const BODY_BYTES_MAX: number = 3 * 1024 * 1024
+const BODY_BYTES_MAX: number = 3 * 1024 * 1024
 export const PROTOBUF = 'application/vnd.kubernetes.protobuf'
 
 /** The body as text; one in protobuf as the JSON it stands for. Throws StoreError `RequestEntityTooLarge`, `BadRequest`. */

@@ -19,7 +19,7 @@ const DAY_MS = 24 * 3600 * 1000
 const CA_DAYS = 3650
 const SERVER_DAYS = 365
 /** A certificate with less than this left is made anew. */
-export const RENEW_DAYS = 30
+const RENEW_DAYS = 30
 /** Clocks differ: a certificate is good from a little before now. */
 const BACKDATED_MS = 5 * 60 * 1000
 

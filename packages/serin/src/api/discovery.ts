@@ -101,7 +101,7 @@ function mainResource(kind: Kind): ApiResource {
 }
 
 /** Namespaces are not deleted by the collection. */
-export function verbsOf(kind: Kind): readonly string[] {
+function verbsOf(kind: Kind): readonly string[] {
   if (kind.group === '' && kind.kind === 'Namespace') return STORED_VERBS.filter((verb) => verb !== 'deletecollection')
   return STORED_VERBS
 }

@@ -14,7 +14,7 @@ import type { Route } from './route.ts'
 import { notAllowed } from './status.ts'
 
 /** The version of the API that this server keeps to, as `kubectl version` shows it. */
-export const VERSION = {
+const VERSION = {
   major: '1',
   minor: '34',
   emulationMajor: '1',

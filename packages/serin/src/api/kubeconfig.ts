@@ -12,7 +12,7 @@ export interface KubeconfigEntry {
 }
 
 /** Context, cluster and user are all called this. */
-export const KUBECONFIG_NAME = 'serin'
+const KUBECONFIG_NAME = 'serin'
 
 /** A `v1` Config as YAML. Pure. */
 export function kubeconfigText({ server, authority, token, user, namespace }: KubeconfigEntry): string {

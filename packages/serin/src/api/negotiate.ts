@@ -71,7 +71,7 @@ export function encode(value: unknown, { format }: Representation, isPretty = fa
 }
 
 /** YAML as Kubernetes' writers make it: sorted keys, strings quoted when YAML 1.1 would read them as something else. */
-export function toYaml(value: unknown): string {
+function toYaml(value: unknown): string {
   const text = stringify(value, {
     version: '1.1',
     sortMapEntries: true,

@@ -224,7 +224,7 @@ export function checkName(object: KubeObject, name: string): void {
   )
 }
 
-export function checkNamespace(object: KubeObject, namespace: string | undefined): void {
+function checkNamespace(object: KubeObject, namespace: string | undefined): void {
   const given = object.metadata.namespace
   if (given === undefined || given === '' || given === namespace) return
   throw new StoreError(
@@ -250,7 +250,7 @@ function needsVersion({ kind }: ResourceRoute, name: string): StoreError {
 }
 
 /** Throws StoreError `NotFound` for a subresource that the kind does not have. */
-export function subresourceOf({ kind, subresource }: ResourceRoute): { readonly subresource?: 'status' } {
+function subresourceOf({ kind, subresource }: ResourceRoute): { readonly subresource?: 'status' } {
   if (subresource === undefined) return {}
   if (subresource === 'status' && kind.subresources.includes('status')) return { subresource }
   throw noSuchResource()

@@ -78,7 +78,7 @@ export const REVIEWS: readonly {
 export const METRICS_GROUP = 'metrics.k8s.io'
 
 /** Groups with nothing but reviews or metrics, and their versions. */
-export const OTHER_GROUPS: readonly GroupVersion[] = [
+const OTHER_GROUPS: readonly GroupVersion[] = [
   { group: 'authentication.k8s.io', version: 'v1' },
   { group: 'authorization.k8s.io', version: 'v1' },
   { group: METRICS_GROUP, version: 'v1beta1' },

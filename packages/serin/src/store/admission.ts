@@ -109,7 +109,7 @@ function refuse(kind: Kind, { metadata }: KubeObject, problems: readonly FieldPr
 }
 
 /** 422 with all that is wrong. */
-export function invalidObject(kind: Kind, name: string, problems: readonly FieldProblem[]): StoreError {
+function invalidObject(kind: Kind, name: string, problems: readonly FieldProblem[]): StoreError {
   const qualified = kind.group === '' ? kind.kind : `${kind.kind}.${kind.group}`
   return new StoreError('Invalid', `${qualified} ${JSON.stringify(name ?? '')} is invalid: ${sentence(problems)}`, {
     details: {

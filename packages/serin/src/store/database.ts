@@ -17,7 +17,7 @@ const { open } = createRequire(import.meta.url)('lmdb') as Lmdb
 type RootDatabase = ReturnType<typeof open<unknown, string>>
 
 /** The layout of the records. A newer one is refused; older ones are migrated when opened. */
-export const FORMAT: number = 1
+const FORMAT: number = 1
 
 /** One write. `previous` is the revision of the record about the same object that it replaces. */
 export interface DiskRecord {

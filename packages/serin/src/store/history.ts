@@ -134,7 +134,7 @@ export function project(
   return { type: 'DELETED', object: withVersion(event.previous.object, event.revision) }
 }
 
-export function withVersion(object: KubeObject, revision: number): KubeObject {
+function withVersion(object: KubeObject, revision: number): KubeObject {
   return { ...object, metadata: { ...object.metadata, resourceVersion: String(revision) } }
 }
 

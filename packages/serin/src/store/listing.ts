@@ -107,7 +107,7 @@ export function parseRevision(text: string | undefined): number | undefined {
 }
 
 /** A version from the future: the client has talked to another store. */
-export function tooLarge(asked: number, current: number): StoreError {
+function tooLarge(asked: number, current: number): StoreError {
   return new StoreError('Timeout', `Timeout: Too large resource version: ${asked}, current: ${current}`, {
     details: {
       causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],

@@ -17,8 +17,8 @@ const POD_GRACE_SECONDS = 30
 
 const IMMORTAL_NAMESPACES = ['default', 'kube-system', 'kube-public']
 
-export const FOREGROUND_FINALIZER = 'foregroundDeletion'
-export const ORPHAN_FINALIZER = 'orphan'
+const FOREGROUND_FINALIZER = 'foregroundDeletion'
+const ORPHAN_FINALIZER = 'orphan'
 
 /** Kinds whose `metadata.generation` counts changes of what is wanted. */
 const WITHOUT_GENERATION = new Set([
@@ -355,7 +355,7 @@ export function alreadyExists(kind: Kind, name: string): StoreError {
   return about('AlreadyExists', kind, name, `${qualifiedPlural(kind)} ${JSON.stringify(name)} already exists`)
 }
 
-export function conflict(kind: Kind, name: string, why: string): StoreError {
+function conflict(kind: Kind, name: string, why: string): StoreError {
   return about(
     'Conflict',
     kind,

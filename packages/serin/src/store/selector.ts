@@ -55,31 +55,6 @@ export function matchesLabels(selector: LabelSelector, labels: Readonly<Record<s
   return selector.every((requirement) => matchesRequirement(requirement, labels?.[requirement.key]))
 }
 
-/** A `metav1.LabelSelector` (`matchLabels`, `matchExpressions`); an empty one selects everything, an absent one nothing. */
-export function matchesSelectorObject(
-  selector:
-    | {
-        readonly matchLabels?: Readonly<Record<string, string>>
-        readonly matchExpressions?: readonly {
-          readonly key: string
-          readonly operator: string
-          readonly values?: readonly string[]
-        }[]
-      }
-    | undefined,
-  labels: Readonly<Record<string, string>> | undefined,
-): boolean {
-  if (selector === undefined) return false
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels?.[key] !== value) return false
-  return (selector.matchExpressions ?? []).every((expression) => {
-    const value = labels?.[expression.key]
-    if (expression.operator === 'Exists') return value !== undefined
-    if (expression.operator === 'DoesNotExist') return value === undefined
-    const among = value !== undefined && (expression.values ?? []).includes(value)
-    return expression.operator === 'In' ? among : !among
-  })
-}
-
 function matchesRequirement({ operator, values }: Requirement, value: string | undefined): boolean {
   switch (operator) {
     case 'exists':

@@ -8,7 +8,7 @@ import type { WatchEvent, WatchOptions } from './store.ts'
 /** Events that one `read` gives at most, so that one watcher does not hold up the others. */
 const READ_EVENTS_MAX = 500
 /** Without events for this long, a watch that asked for bookmarks gets one. */
-export const BOOKMARK_MS = 60_000
+const BOOKMARK_MS = 60_000
 
 export interface WatchCursor {
   /** What there is, without waiting; maybe nothing. Throws StoreError `Expired` when the window has passed this watch. */

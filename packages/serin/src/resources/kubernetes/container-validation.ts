@@ -29,7 +29,7 @@ const ENV_FIELDS = [
   'status.podIPs',
 ]
 
-export interface ContainerScope {
+interface ContainerScope {
   readonly volumes: ReadonlySet<string>
   readonly names: Set<string>
 }

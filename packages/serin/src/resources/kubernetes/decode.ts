@@ -283,7 +283,7 @@ function goKind(value: unknown): string {
 }
 
 /** Where Go's strict decoder of RFC 4648 stops; undefined when it does not. */
-export function illegalBase64(text: string): number | undefined {
+function illegalBase64(text: string): number | undefined {
   let inQuantum = 0
   let quantumStart = 0
   for (let at = 0; at < text.length; at += 1) {

@@ -7,7 +7,7 @@ const DAY = 24 * HOUR
 const YEAR = 365 * DAY
 
 /** `5s`, `2m3s`, `10m`, `3h5m`, `2d4h`, `40d`, `3y12d`: two units where the first is small (apimachinery's `HumanDuration`). */
-export function humanDuration(ms: number): string {
+function humanDuration(ms: number): string {
   const seconds = Math.trunc(ms / SECOND)
   if (seconds < -1) return '<invalid>'
   if (seconds < 0) return '0s'

@@ -1,6 +1,6 @@
 /** What holds for the metadata of every kind (apimachinery's `ValidateObjectMeta`). Pure. */
 import { isDeepStrictEqual } from 'node:util'
-import type { KubeObject, ObjectMeta } from '../object.ts'
+import type { ObjectMeta } from '../object.ts'
 import { dns1035LabelErrors, dnsLabelErrors, labelValueErrors, qualifiedNameErrors, subdomainErrors } from './names.ts'
 import { forbidden, invalid, invalids, required, tooLong, type FieldProblem } from './problems.ts'
 
@@ -10,7 +10,7 @@ const STANDARD_FINALIZERS = ['kubernetes', 'orphan', 'foregroundDeletion']
 /** How a kind's objects may be called. */
 export type NameRule = 'subdomain' | 'label' | 'rfc1035' | 'path-segment'
 
-export function nameErrors(name: string, rule: NameRule): string[] {
+function nameErrors(name: string, rule: NameRule): string[] {
   switch (rule) {
     case 'subdomain':
       return subdomainErrors(name)
@@ -113,9 +113,4 @@ export function validateMetadataUpdate(asGiven: ObjectMeta, current: ObjectMeta)
 
 export function isSame(a: unknown, b: unknown): boolean {
   return isDeepStrictEqual(a, b)
-}
-
-/** For kinds without rules of their own. */
-export function onlyMetadata(object: KubeObject): FieldProblem[] {
-  return validateMetadata(object.metadata, 'subdomain')
 }

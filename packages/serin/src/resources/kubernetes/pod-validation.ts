@@ -50,7 +50,7 @@ export function validatePodTemplate({ metadata, spec }: PodTemplate, field: stri
   ]
 }
 
-export function validatePodSpec(spec: PodSpec, field: string): FieldProblem[] {
+function validatePodSpec(spec: PodSpec, field: string): FieldProblem[] {
   const { containers = [], initContainers = [], restartPolicy } = spec as Partial<PodSpec>
   const volumes = new Set((spec.volumes ?? []).map(({ name }) => name))
   const problems = [

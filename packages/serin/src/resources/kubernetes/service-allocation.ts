@@ -7,7 +7,7 @@ import type { ServiceObject, ServiceSpec } from './types.ts'
 
 /** Loopback: a forwarder may listen on every one of them without asking for anything (Linux). */
 export const CLUSTER_IP_RANGE = '127.96.0.0/12'
-export const NODE_PORTS: { readonly first: number; readonly last: number } = { first: 30_000, last: 32_767 }
+const NODE_PORTS: { readonly first: number; readonly last: number } = { first: 30_000, last: 32_767 }
 /** So many random tries, then one after the other. */
 const RANDOM_TRIES_MAX = 32
 

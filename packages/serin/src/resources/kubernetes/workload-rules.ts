@@ -158,7 +158,7 @@ function matches(selector: LabelSelector | undefined, labels: Readonly<Record<st
   return byLabel && byExpression
 }
 
-export function validateSelector(selector: LabelSelector, field: string): FieldProblem[] {
+function validateSelector(selector: LabelSelector, field: string): FieldProblem[] {
   const problems = validateLabels(selector.matchLabels, `${field}.matchLabels`)
   for (const [index, { key, operator, values = [] }] of (selector.matchExpressions ?? []).entries()) {
     const at = `${field}.matchExpressions[${index}]`

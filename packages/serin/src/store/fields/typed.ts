@@ -340,5 +340,3 @@ function listOf(value: unknown): readonly unknown[] {
 function isMap(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
-
-export type { Type as FieldType }
