@@ -29,7 +29,7 @@ import type { Found } from './router.ts'
 import type { WorkerPlace } from './split.ts'
 
 /** One read, a head, and the framing of both: what a relayed message can gather before it is sent. */
-const OUT_BYTES = READ_BYTES * 2 + 32 * 1024
+const OUT_BYTES = READ_BYTES + 32 * 1024
 /** Exchanges that are kept for the next requests. */
 const FREE_EXCHANGES_MAX = 4096
 
@@ -77,8 +77,8 @@ export class DataPlane implements ClientContext, PlanNeeds {
   readonly context: ClientContext = this
   accessLog: AccessLog | null = null
   /** Towards clients, and towards upstreams; empty between two events. */
-  readonly toClient: OutBuffer = new OutBuffer(OUT_BYTES)
-  readonly toUpstream: OutBuffer = new OutBuffer(OUT_BYTES)
+  readonly toClient: OutBuffer = new OutBuffer(OUT_BYTES, true)
+  readonly toUpstream: OutBuffer = new OutBuffer(OUT_BYTES, true)
   readonly query: RouteQuery
   readonly found: Found = { route: null, destination: null }
   readonly target: Target = {

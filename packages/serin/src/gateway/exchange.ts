@@ -534,12 +534,24 @@ export class Exchange
       if (this.hold!.take(buffer, start, end)) this.connection.pauseBody()
       return
     }
-    const out = this.headSent ? this.plane.toUpstream : this.requestOut
+    const out = this.bodyOut()
     out.reserve(end - start + 16)
     const from = out.position
     if (this.framing === CHUNKED) writeChunk(out, buffer, start, end)
     else out.copy(buffer, start, end)
     if (this.forward.hasCompanions) this.keepForCompanions(out.buffer, from, out.position)
+  }
+
+  /** Behind the head; both move to the worker's large buffer when there is a connection to write to. */
+  private bodyOut(): OutBuffer {
+    const { requestOut } = this
+    const { toUpstream } = this.plane
+    if (this.headSent) return toUpstream
+    if (this.upstream === null) return requestOut
+    this.headSent = true
+    toUpstream.reserve(requestOut.position)
+    toUpstream.copy(requestOut.buffer, 0, requestOut.position)
+    return toUpstream
   }
 
   onBodyEnd(): void {
@@ -552,7 +564,7 @@ export class Exchange
   /** The last of it goes out, and the time for its answer begins. */
   private endRequest(): void {
     if (this.framing === CHUNKED) {
-      const out = this.headSent ? this.plane.toUpstream : this.requestOut
+      const out = this.bodyOut()
       out.reserve(LAST_CHUNK.length)
       out.octets(LAST_CHUNK)
       this.keepForCompanions(LAST_CHUNK, 0, LAST_CHUNK.length)

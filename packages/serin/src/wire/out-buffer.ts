@@ -26,13 +26,17 @@ export class OutBuffer {
   buffer: Buffer
   position = 0
 
-  constructor(bytes: number) {
+  /** Whether memory that was lent to a write is used again; then nobody else may keep it. */
+  readonly recycles: boolean
+
+  constructor(bytes: number, recycles = false) {
+    this.recycles = recycles
     this.buffer = Buffer.allocUnsafeSlow(bytes)
   }
 
   /** Starts over in fresh memory: something still reads the old one. */
   renew(): void {
-    this.buffer = memoryOf(this.buffer.length)
+    this.buffer = this.recycles ? memoryOf(this.buffer.length) : Buffer.allocUnsafeSlow(this.buffer.length)
     this.position = 0
   }
 

@@ -78,8 +78,11 @@ const { WriteWrap, ShutdownWrap, streamBaseState, kReadBytesOrError, kLastWriteW
   'stream_wrap',
 ) as StreamBinding
 
-/** What one read can bring, from any connection. */
-export const READ_BYTES: number = 64 * 1024
+/** What one read can bring, from any connection: large bodies cost less per octet the fewer times a peer is woken (docs/internals/performance.md). */
+export const READ_BYTES: number = 256 * 1024
+/** Whole buffers that may be lent to writes that wait, in all; beyond, each waits in a copy of its own length. */
+const LENT_BYTES_MAX = 64 * 1024 * 1024
+let lentBytes = 0
 const READ_BUFFER = Buffer.allocUnsafeSlow(READ_BYTES)
 const UV_EOF = -4095
 
@@ -123,8 +126,13 @@ export class TcpLink implements Link {
   write(out: OutBuffer): void {
     const length = out.position
     if (length === 0) return
+    const octets = out.buffer.subarray(0, length)
     if (this.state !== 'open') out.position = 0
-    else if (this.send(out.buffer.subarray(0, length), out.buffer)) out.renew()
+    // What follows a write that waits will wait too.
+    else if (this.writes > 0 || lentBytes >= LENT_BYTES_MAX) {
+      this.send(copyOf(octets), null)
+      out.position = 0
+    } else if (this.send(octets, out.recycles ? out.buffer : null)) out.renew()
     else out.position = 0
   }
 
@@ -145,6 +153,7 @@ export class TcpLink implements Link {
     request.oncomplete = onWritten
     request.octets = octets
     request.memory = memory
+    if (memory !== null) lentBytes += memory.length
     this.writes++
     return true
   }
@@ -239,7 +248,11 @@ function onRead(this: TcpHandle): void {
 }
 
 function onWritten(this: WriteRequest, status: number, handle: TcpHandle): void {
-  if (this.memory !== null) recycle(this.memory)
+  const { memory } = this
+  if (memory !== null) {
+    lentBytes -= memory.length
+    recycle(memory)
+  }
   handle.link?.written(status)
 }
 
@@ -247,6 +260,12 @@ function closedBy(link: TcpLink, code: string): void {
   if (link.isClosed) return
   link.destroy()
   link.owner.onClosed(code)
+}
+
+function copyOf(octets: Uint8Array): Buffer {
+  const copy = Buffer.allocUnsafeSlow(octets.length)
+  copy.set(octets)
+  return copy
 }
 
 function nothing(): void {
