@@ -17,7 +17,10 @@ const VARINT_BYTES_MAX = 10
 let numbers: Numbers | undefined
 
 function table(): Numbers {
-  numbers ??= JSON.parse(readFileSync(new URL('../openapi/protobuf.json', import.meta.url), 'utf8')) as Numbers
+  numbers ??= {
+    ...(JSON.parse(readFileSync(new URL('../openapi/protobuf.json', import.meta.url), 'utf8')) as Numbers),
+    [UNKNOWN]: { '1': 'metadata meta.v1.ObjectMeta' },
+  }
   return numbers
 }
 
@@ -37,9 +40,12 @@ export function decodeProtobuf(octets: Buffer): Record<string, unknown> {
     } else if (number === 2 && Buffer.isBuffer(value)) raw = Buffer.from(value)
   }
   const name = messageOf(apiVersion, kind)
-  if (table()[name] === undefined) throw new ProtobufError(`${kind} of ${apiVersion} is not read from protobuf`)
-  return { apiVersion, kind, ...message(name, raw, 0) }
+  if (table()[name] !== undefined) return { apiVersion, kind, ...message(name, raw, 0) }
+  return { apiVersion, kind, ...message(UNKNOWN, raw, 0) }
 }
+
+/** Of a kind that is not served: the first field of every object is its metadata. */
+const UNKNOWN = 'Object'
 
 const GROUPS: Readonly<Record<string, string>> = {
   apps: 'apps',
