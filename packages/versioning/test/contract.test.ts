@@ -259,6 +259,32 @@ for (const adapter of adapters) {
         equal((await by('application/vnd.acme.v9+json')).status, 406)
       }))
 
+    test('the answer to an error that is thrown says the same', () =>
+      withApi(
+        adapter,
+        [
+          {
+            method: 'GET',
+            path: '/boom',
+            answer: () => {
+              throw new Error('boom')
+            },
+          },
+        ],
+        {
+          versions: { 1: { deprecated: '2026-01-01' }, 2: {} },
+          read: header('v'),
+          onError: () => new Response('x', { status: 500 }),
+        } as ApiOptions,
+        async (ask) => {
+          const { status, headers } = await ask('/boom', at('1', 'v'))
+          deepEqual(
+            [status, headers.get('vary'), headers.get('v'), headers.get('deprecation')],
+            [500, 'v', '1', '@1767225600'],
+          )
+        },
+      ))
+
     test('hosts and functions choose; a function that throws is a malformed version', () =>
       withApi(
         adapter,

@@ -119,6 +119,22 @@ describe('encapsulation', () => {
   })
 })
 
+test('without encapsulation it works on the app itself, once, and leaves its methods as they were', async () => {
+  const open = Object.assign(
+    versioned((api) => api.get('/', { version: 1 }, () => 'one')),
+    { [Symbol.for('skip-override')]: true },
+  )
+  const instance = fastify()
+  await instance.register(open)
+  instance.get('/later', () => 'later')
+  equal((await instance.inject('/v1')).body, 'one')
+  equal((await instance.inject('/later')).body, 'later')
+  const twice = fastify()
+  twice.register(open)
+  twice.register(versioned((api) => api.get('/', { version: 2 }, () => 'two')))
+  await rejects(async () => twice.ready(), /request\.apiVersion is taken/)
+})
+
 test('a versioned part inside of another is refused', () =>
   rejects(
     app((outer) => void outer.register(versioned((inner) => inner.get('/', { version: 1 }, () => '')))),

@@ -118,6 +118,7 @@ const mistakes: readonly Mistake[] = [
     says: /'path' holds \{patchy\}; known are \{version\}, \{major\}, \{minor\}, \{patch\}/,
     options: { path: '/{patchy}' },
   },
+  { code: 'bad-template', says: /'label' holds \{constructor\}/, options: { label: '{constructor}' } },
   { code: 'bad-template', says: /has to begin with a slash/, options: { path: 'v{major}' } },
   { code: 'bad-template', says: /must not end with a slash/, options: { path: '/v{major}/' } },
   {

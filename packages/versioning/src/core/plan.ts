@@ -11,7 +11,14 @@ import type { Reader } from './readers.ts'
 import type { DefaultInput, KnownVersion } from './register.ts'
 import { pathShape, type PathRules } from './shape.ts'
 import { compileTable, type Declaration, type Removal, type Table } from './table.ts'
-import { compareVersions, isNotAVersion, parseVersion, type Version } from './version.ts'
+import {
+  compareVersions,
+  isNotAVersion,
+  knownPlaceholders,
+  parseVersion,
+  unknownPlaceholders,
+  type Version,
+} from './version.ts'
 
 /** What every adapter takes. */
 export interface ApiOptions {
@@ -95,6 +102,7 @@ export function makeApiPlan<Payload>(
     diagnostics,
     placed.diagnostics,
     readerProblems(readers, options),
+    labelProblems(table.versions, options),
     checkChanges(changes, table.versions),
     shared,
   ]
@@ -155,6 +163,15 @@ function placeVersions(
   if (options.read !== undefined) return { addresses: [], diagnostics: [] }
   const message = `'path' is false and there is no 'read', so no request could name a version`
   return { addresses: [], diagnostics: [{ severity: 'error', code: 'bad-reader', message } satisfies Diagnostic] }
+}
+
+function labelProblems(versions: readonly Version[], { label = '' }: ApiOptions): readonly Diagnostic[] {
+  const scheme = versions[0]?.scheme ?? 'number'
+  const unknown = unknownPlaceholders(label, scheme)
+  return unknown.map((name) => {
+    const message = `'label' holds {${name}}; known are ${knownPlaceholders(scheme)}`
+    return { severity: 'error', code: 'bad-template', message }
+  })
 }
 
 function readerProblems(readers: readonly Reader[], options: ApiOptions): readonly Diagnostic[] {

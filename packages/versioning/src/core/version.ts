@@ -92,7 +92,9 @@ export function formatVersion(template: string, value: Version): string {
     month: pad(second),
     day: pad(third),
   }
-  const text = template.replaceAll(/\{(\w+)\}/g, (whole, name: string) => fields[name] ?? whole)
+  const text = template.replaceAll(/\{(\w+)\}/g, (whole, name: string) =>
+    Object.hasOwn(fields, name) ? (fields[name] as string) : whole,
+  )
   if (!isPrerelease(value) || template.includes('{version}') || !template.includes('{')) return text
   return `${text}-${value.prerelease.join('.')}`
 }

@@ -45,7 +45,10 @@ export function collectRoutes(scope: FastifyInstance): Collector {
   const original = Reflect.get(scope, 'route') as (this: FastifyInstance, options: RouteOptions) => unknown
   const names = ['all', ...scope.supportedMethods.map((method) => method.toLowerCase())]
 
+  // On the root instance, where a plugin without encapsulation comes to stand, the route methods are own properties: they are put back.
+  const before = new Map<string, PropertyDescriptor | undefined>()
   const shadow = (name: string, value: (this: FastifyInstance, ...args: never[]) => FastifyInstance): void => {
+    if (!before.has(name)) before.set(name, Object.getOwnPropertyDescriptor(target, name))
     Object.defineProperty(target, name, { value, configurable: true, writable: true, enumerable: true })
   }
   const keep = (instance: FastifyInstance, options: RouteOptions): FastifyInstance => {
@@ -69,7 +72,10 @@ export function collectRoutes(scope: FastifyInstance): Collector {
     register: (instance, options) => void original.call(instance, options),
     stop: () => {
       delete target[collectingKey]
-      for (const name of ['route', 'addHttpMethod', ...names]) delete target[name]
+      for (const [name, descriptor] of before) {
+        if (descriptor === undefined) delete target[name]
+        else Object.defineProperty(target, name, descriptor)
+      }
     },
   }
 }

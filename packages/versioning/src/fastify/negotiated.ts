@@ -106,7 +106,7 @@ export function registerFallbacks(plan: Plan, copies: readonly Copy[], telling: 
       url,
       method,
       handler,
-      exposeHeadRoute: method === 'GET' && !heads,
+      ...(heads ? { exposeHeadRoute: false } : {}),
       schema: { hide: true } as never,
       constraints: { ...constraints, [strategy]: [noVersion, ...versions] },
       ...(prefixTrailingSlash === undefined ? {} : { prefixTrailingSlash }),

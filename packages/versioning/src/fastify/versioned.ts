@@ -28,17 +28,20 @@ export type VersionedRoutes = (
   done: (error?: Error) => void,
 ) => unknown
 
+const taken = `request.apiVersion is taken: two versioned parts need a plugin of their own each, so none of them may be wrapped in fastify-plugin`
+
 /** Makes a plugin of routes that name versions. Throws a `VersioningError` when the app starts if they contradict each other. */
 export function versioned(routes: VersionedRoutes, options: VersionedOptions = {}): FastifyPluginAsync {
   return async (scope, pluginOptions) => {
     const outcomeKey = Symbol('serin.versioning.outcome')
+    const collector = collectRoutes(scope)
+    if (scope.hasRequestDecorator('apiVersion')) throw new Error(taken)
     scope.decorateRequest('apiVersion', {
       getter() {
         return versionOf(this, outcomeKey)
       },
     })
     parseVendorTypes(scope, options)
-    const collector = collectRoutes(scope)
     await scope.register(asPlugin(routes), withoutPrefix(pluginOptions))
     collector.stop()
     const plan = makePlan(scope, collector, options)
