@@ -153,7 +153,7 @@ export function rolledOut(store: Store, name: string): Promise<DeploymentObject>
   )
 }
 
-export function portOf(pod: PodObject): number {
+function portOf(pod: PodObject): number {
   const map = JSON.parse(pod.metadata.annotations?.['serin.dev/ports'] ?? '{}') as Record<string, number>
   return Object.values(map)[0] ?? 0
 }

@@ -12,7 +12,7 @@ export interface EndpointGate {
   left(pod: PodObject): Promise<Departure>
 }
 
-export type Departure = 'acknowledged' | 'no-endpoint' | 'no-gateway' | 'timed-out'
+type Departure = 'acknowledged' | 'no-endpoint' | 'no-gateway' | 'timed-out'
 
 const LEASE = { namespace: 'kube-system', name: 'serin-gateway' }
 const APPLIED = 'serin.dev/applied-endpointslices'

@@ -14,7 +14,7 @@ export interface ImageSource {
   resolve(container: Container): Promise<ResolvedImage>
 }
 
-export interface ResolvedImage {
+interface ResolvedImage {
   readonly launch: Launch
   /** What the image itself sets; the container's own `env` goes before. */
   readonly environment: Readonly<Record<string, string>>

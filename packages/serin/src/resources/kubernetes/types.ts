@@ -14,7 +14,7 @@ export interface LabelSelector {
   matchExpressions?: LabelSelectorRequirement[]
 }
 
-export interface LabelSelectorRequirement {
+interface LabelSelectorRequirement {
   key: string
   operator: string
   values?: string[]
@@ -56,7 +56,7 @@ export interface DeploymentSpec {
   progressDeadlineSeconds?: number
 }
 
-export interface DeploymentStrategy {
+interface DeploymentStrategy {
   type?: string
   rollingUpdate?: { maxSurge?: IntOrString; maxUnavailable?: IntOrString }
 }
@@ -77,7 +77,7 @@ export interface ReplicaSetObject extends KubeObject {
   status?: ReplicaSetStatus
 }
 
-export interface ReplicaSetSpec {
+interface ReplicaSetSpec {
   replicas?: number
   minReadySeconds?: number
   selector: LabelSelector
@@ -403,7 +403,7 @@ export interface ScalingRules {
   tolerance?: IntOrString
 }
 
-export interface MetricTarget {
+interface MetricTarget {
   type: string
   averageUtilization?: number
   averageValue?: IntOrString
@@ -423,12 +423,12 @@ export interface MetricSpec {
   external?: { metric: MetricName; target: MetricTarget }
 }
 
-export interface MetricName {
+interface MetricName {
   name: string
   selector?: LabelSelector
 }
 
-export interface MetricValueStatus {
+interface MetricValueStatus {
   averageUtilization?: number
   averageValue?: string
   value?: string

@@ -21,7 +21,7 @@ export interface Proposal {
   readonly utilization?: number
 }
 
-export interface Measured {
+interface Measured {
   readonly pod: PodObject
   /** Undefined: not measured. */
   readonly value: number | undefined

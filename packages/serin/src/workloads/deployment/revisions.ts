@@ -9,7 +9,7 @@ import type { DeploymentObject, PodTemplate, ReplicaSetObject } from '../../reso
  * Source: Kubernetes' Deployment controller, as recorded (rules 1.2 and 1.9 of the reference).
  */
 
-export const HASH_LABEL = 'pod-template-hash'
+const HASH_LABEL = 'pod-template-hash'
 const PREFIX = 'deployment.kubernetes.io/'
 export const REVISION: string = `${PREFIX}revision`
 const REVISION_HISTORY = `${PREFIX}revision-history`

@@ -59,7 +59,7 @@ export interface ContainerUsage {
   readonly usage: Usage
 }
 
-export interface Usage {
+interface Usage {
   /** Of one core: 0.25 is 250m. */
   readonly cpuCores: number
   readonly memoryBytes: number

@@ -31,7 +31,7 @@ export interface Surroundings {
   readonly tell: (container: Container, event: ContainerEvent) => void
 }
 
-export interface ContainerEvent {
+interface ContainerEvent {
   readonly type?: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string

@@ -1,32 +1,13 @@
+import { billionthsOf } from '../../resources/kubernetes/quantity.ts'
 import type { Container, IntOrString } from '../../resources/kubernetes/types.ts'
 
-/** Amounts as Kubernetes writes them: `250m`, `1.5Gi`, `2e3`. Pure. Source: API conventions, "Quantity". */
-
-const SUFFIXES: Readonly<Record<string, number>> = {
-  n: 1e-9,
-  u: 1e-6,
-  m: 1e-3,
-  '': 1,
-  k: 1e3,
-  M: 1e6,
-  G: 1e9,
-  T: 1e12,
-  P: 1e15,
-  E: 1e18,
-  Ki: 2 ** 10,
-  Mi: 2 ** 20,
-  Gi: 2 ** 30,
-  Ti: 2 ** 40,
-  Pi: 2 ** 50,
-  Ei: 2 ** 60,
-}
+/** What containers ask for and may use. Pure. */
 
 /** Undefined for what is no quantity. */
 export function parseQuantity(value: IntOrString | undefined): number | undefined {
   if (typeof value === 'number') return value
-  const match = /^([+-]?(?:\d+\.?\d*|\.\d+))(?:([eE][+-]?\d+)|([numkMGTPE]|[KMGTPE]i)?)$/.exec(value ?? '')
-  if (match === null) return undefined
-  return Number(`${match[1] ?? ''}${match[2] ?? ''}`) * (SUFFIXES[match[3] ?? ''] ?? 1)
+  const billionths = value === undefined ? undefined : billionthsOf(value)
+  return billionths === undefined ? undefined : Number(billionths) / 1e9
 }
 
 export function memoryBytes(container: Container, which: 'limits' | 'requests'): number | undefined {

@@ -27,7 +27,7 @@ export interface PodRecord {
   readonly containers: Readonly<Record<string, ContainerMemory>>
 }
 
-export function podDirectory(directory: string, uid: string): string {
+function podDirectory(directory: string, uid: string): string {
   return join(directory, uid)
 }
 

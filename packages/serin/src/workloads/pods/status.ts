@@ -76,7 +76,7 @@ export function statusOf(view: PodView): PodStatus {
 }
 
 /** Every init container is through, every sidecar has started. */
-export function isInitialized(containers: readonly ContainerView[]): boolean {
+function isInitialized(containers: readonly ContainerView[]): boolean {
   return containers.every(({ role, phase }) => {
     if (role === 'init') return phase.name === 'terminated' && phase.exitCode === 0
     return role === 'main' || phase.name === 'running'
