@@ -5,15 +5,15 @@
 import { CELL } from '../metrics/cells.ts'
 import { FLAG, type FlagName } from '../metrics/flags.ts'
 import type { ClientConnection, ResponseHandler } from '../wire/client-connection.ts'
-import { connectionOptions, OPTION } from '../wire/connection-options.ts'
+import { connectionOptions } from '../wire/connection-options.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
-import { FIELD } from '../wire/field-names.ts'
 import { CHUNKED } from '../wire/framing.ts'
 import { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import type { RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { Timer } from '../wire/timer-wheel.ts'
+import { admit, LAST_HOP } from './admission.ts'
 import { type Check, editedHead, type Verdict } from './check.ts'
 import { clientAddress, forwardedProto } from './client-address.ts'
 import type { ClusterState } from './cluster-state.ts'
@@ -29,12 +29,12 @@ import { Hold } from './hold.ts'
 import { type LocalReply, writeLocalReply } from './local-reply.ts'
 import { type Gzip, GzipBody, type GzipSink } from './gzip.ts'
 import { errorBody, withOwnBody } from './error-response.ts'
-import { isIdempotent, readMethod } from './methods.ts'
+import { isIdempotent } from './methods.ts'
 import { operatorValue } from './operators.ts'
 import type { HostPlan } from './plan.ts'
 import { type CompiledRedirect, redirectLocation } from './redirect.ts'
 import { writeRequestHead, type RequestHeadFacts } from './request-head.ts'
-import { readTarget, type Target } from './request-target.ts'
+import type { Target } from './request-target.ts'
 import {
   clientFraming,
   type ClientFraming,
@@ -48,6 +48,7 @@ import { findRoute } from './router.ts'
 import type { HashKey } from '../model/destination.ts'
 import type { Settings } from '../model/settings.ts'
 import { castShadow, type ShadowRequest } from './shadow.ts'
+import { Tunnel } from './tunnel.ts'
 import { chosenUpgrade, switchesTo } from './upgrade.ts'
 
 /** Most heads with our fields; a longer one makes it grow. */
@@ -95,7 +96,6 @@ export class Exchange
   private readonly idleTimer: Timer = new Timer(this)
   /** Of one try, or before the next. */
   private readonly tryTimer: Timer = new Timer(this)
-  private tunnelEnds = 0
   private keyHash = -1
   private retries: Retries | null = null
   private shadow: ShadowRequest | null = null
@@ -175,10 +175,12 @@ export class Exchange
   onRequest(head: Head, framing: number): void {
     this.head = head
     this.framing = framing
-    const fault = this.admit(head) ?? (this.plane.overloaded ? FAULTS.overload : null)
+    const { connectionOptionsMax } = this.plane.limits
+    const fault =
+      admit(this, head, this.connection, connectionOptionsMax) ?? (this.plane.overloaded ? FAULTS.overload : null)
     if (fault !== null) this.fail(fault)
     else if (this.target.form === 'asterisk') this.reply({ status: 200, body: '' })
-    else if (this.maxForwards === -2) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })
+    else if (this.maxForwards === LAST_HOP) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })
     else this.route(head)
     // It is another's head now.
     this.head = NO_HEAD
@@ -186,50 +188,6 @@ export class Exchange
 
   onRefused(fault: Fault): void {
     this.fail(fault)
-  }
-
-  /** Everything that can be wrong with a head whose grammar is right. */
-  private admit(head: Head): Fault | null {
-    const { settings } = this
-    const method = readMethod(head.buffer, head.methodStart, head.methodEnd)
-    this.http10 = head.minor === 0
-    if (this.http10) this.connection.closedByClient()
-    if (method === null) return this.unfit(FAULTS.badRequestLine)
-    this.method = method
-    if (this.http10 && !settings.http10) return this.unfit(FAULTS.http10Refused)
-    const options = connectionOptions(head, this.plane.limits.connectionOptionsMax)
-    if (options < 0) return this.unfit(FAULTS.badConnectionOption)
-    if ((options & OPTION.close) !== 0) this.connection.closedByClient()
-    else if (this.http10 && (options & OPTION.keepAlive) !== 0) this.connection.allowReuse()
-    const fault = readTarget(head, this.target, settings, method === 'CONNECT', method === 'OPTIONS')
-    if (fault !== null) return this.unfit(fault)
-    this.authority = this.target.host
-    if (method === 'CONNECT') return this.unfit(FAULTS.connectRefused)
-    if (head.expectCount > 0 && !this.http10) {
-      this.connection.bodyMayNotCome()
-      if (head.expectCount !== 1 || head.value(head.expectIndex).toLowerCase() !== '100-continue')
-        return FAULTS.expectationFailed
-    }
-    if (settings.underscoreHeaders === 'reject' && hasUnderscore(head)) return FAULTS.badField
-    this.upgrade = (options & OPTION.upgrade) !== 0 && head.upgradeCount > 0 && !this.http10 ? 'asked' : ''
-    if (this.upgrade !== '' && this.framing !== 0) return this.unfit(FAULTS.badUpgrade)
-    return this.readMaxForwards(head)
-  }
-
-  /** Not only this request, the connection is not to be trusted. */
-  private unfit(fault: Fault): Fault {
-    this.connection.forbidReuse()
-    return fault
-  }
-
-  /** OPTIONS and TRACE count their hops (RFC 9110 §7.6.2); at 0 we are where they end (-2). */
-  private readMaxForwards(head: Head): Fault | null {
-    if (!head.has(FIELD.maxForwards) || (this.method !== 'OPTIONS' && this.method !== 'TRACE')) return null
-    const text = head.value(head.find(FIELD.maxForwards))
-    if (!/^\d{1,9}$/u.test(text)) return FAULTS.badField
-    this.maxForwards = Number(text) - 1
-    if (this.maxForwards < 0) this.maxForwards = -2
-    return null
   }
 
   /** Finds the version and does what it says. */
@@ -598,8 +556,7 @@ export class Exchange
   }
 
   onUpstreamDrained(): void {
-    if (this.state === 'tunnel') this.connection.link.resume()
-    else this.connection.resumeBody()
+    this.connection.resumeBody()
   }
 
   private touchIdle(): void {
@@ -751,7 +708,6 @@ export class Exchange
     const reused = this.upstream !== null && this.upstream.requests > 1 && !this.upstream.responseBegun
     this.upstream = null
     if (this.state === 'answering') this.breakOff(fault)
-    else if (this.state === 'tunnel') this.closeTunnel()
     else {
       this.releaseEndpoint()
       if (reused && fault === FAULTS.upstreamClosed && this.mayResend()) this.resend()
@@ -823,11 +779,7 @@ export class Exchange
 
   onTimer(timer: Timer): void {
     this.plane.wheel.touch()
-    if (this.state === 'unused') return
-    if (this.state === 'tunnel') {
-      this.closeTunnel()
-      return
-    }
+    if (this.state === 'unused' || this.state === 'tunnel') return
     if (timer === this.tryTimer) {
       if (this.state === 'backing-off') this.tryAgain()
       else if (this.state === 'sent') this.endTry()
@@ -900,7 +852,7 @@ export class Exchange
     plane.giveBack(this)
   }
 
-  // 5. Tunnels.
+  // 5. A tunnel: it goes on by itself, and is counted when it ends.
 
   private switchProtocol(head: Head): void {
     const { plane, connection, upstream } = this
@@ -911,55 +863,17 @@ export class Exchange
     }
     this.state = 'tunnel'
     this.status = 101
-    this.tunnelEnds = 0
+    this.upstream = null
     plane.wheel.clear(this.routeTimer)
+    plane.wheel.clear(this.idleTimer)
     writeSwitchHead(plane.toClient, head, this.upgrade, this.settings)
-    connection.becomeTunnel()
-    const first = upstream!.becomeTunnel()
-    plane.toClient.reserve(first.length)
-    plane.toClient.copy(first, 0, first.length)
-    connection.write(plane.toClient)
-    this.touchTunnel()
-  }
-
-  onTunnelOctets(buffer: Buffer, length: number): void {
-    const { toUpstream } = this.plane
-    this.touchTunnel()
-    this.bytesIn += length
-    toUpstream.copy(buffer, 0, length)
-    this.upstream!.write(toUpstream)
-    if (this.upstream!.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.connection.link.pause()
-  }
-
-  onUpstreamTunnelOctets(buffer: Buffer, length: number): void {
-    const { toClient } = this.plane
-    this.touchTunnel()
-    this.bytesOut += length
-    toClient.copy(buffer, 0, length)
-    this.connection.write(toClient)
-    if (this.connection.link.waitingBytes > this.plane.limits.bufferedBytesMax) this.upstream!.link.pause()
-  }
-
-  onTunnelEnd(): void {
-    this.upstream?.link.end()
-    if (++this.tunnelEnds === 2) this.closeTunnel()
-  }
-
-  onUpstreamTunnelEnd(): void {
-    this.connection.link.end()
-    if (++this.tunnelEnds === 2) this.closeTunnel()
-  }
-
-  private touchTunnel(): void {
-    const { tunnelIdleMs } = this.plane.limits
-    if (tunnelIdleMs > 0) this.plane.wheel.set(this.idleTimer, tunnelIdleMs)
-  }
-
-  private closeTunnel(): void {
-    this.abandonUpstream()
-    this.end()
-    this.connection.abort(false)
-    this.plane.giveBack(this)
+    new Tunnel(plane, connection, upstream!, (bytesIn, bytesOut, fault) => {
+      this.bytesIn = bytesIn
+      this.bytesOut = bytesOut
+      if (fault !== null) this.note(fault)
+      this.end()
+      plane.giveBack(this)
+    }).begin()
   }
 
   // 6. Counted and logged.
@@ -1013,11 +927,4 @@ function writeChunk(out: OutBuffer, buffer: Buffer, start: number, end: number):
   out.crlf()
   out.copy(buffer, start, end)
   out.crlf()
-}
-
-function hasUnderscore(head: Head): boolean {
-  for (let index = 0; index < head.fieldCount; index++) {
-    if (head.buffer.subarray(head.nameStart(index), head.nameEnd(index)).includes(0x5f)) return true
-  }
-  return false
 }

@@ -158,12 +158,6 @@ export class ShadowRequest implements ResponseHandler, ConnectionSeeker {
   onUpstreamDrained(): void {
     // nobody waits for it
   }
-  onUpstreamTunnelOctets(): void {
-    // never becomes a tunnel
-  }
-  onUpstreamTunnelEnd(): void {
-    // never becomes a tunnel
-  }
 
   private over(): void {
     if (this.state === 'over') return

@@ -137,12 +137,6 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
   onUpstreamDrained(): void {
     // nothing waits
   }
-  onUpstreamTunnelOctets(): void {
-    // never becomes a tunnel
-  }
-  onUpstreamTunnelEnd(): void {
-    // never becomes a tunnel
-  }
 
   private giveUp(): void {
     if (this.connecting) this.endpoint?.withdraw(this)

@@ -29,8 +29,15 @@ export interface ResponseHandler {
   /** No complete response will come on this connection, which is closed. */
   onUpstreamFault(fault: Fault): void
   onUpstreamDrained(): void
-  onUpstreamTunnelOctets(buffer: Buffer, length: number): void
-  onUpstreamTunnelEnd(): void
+}
+
+/** What takes the octets of a connection that was upgraded. */
+export interface UpstreamTunnel {
+  onUpstreamOctets(buffer: Buffer, length: number): void
+  /** The upstream's FIN. */
+  onUpstreamEnd(): void
+  onUpstreamDrained(): void
+  onUpstreamGone(): void
 }
 
 /** What the upstream connections of one worker share. */
@@ -64,6 +71,7 @@ export class ClientConnection implements LinkOwner {
   readonly keeper: ConnectionKeeper
   private readonly context: ClientContext
   private handler: ResponseHandler | null = null
+  private tunnel: UpstreamTunnel | null = null
   private readonly body: BodyReader = new BodyReader()
   private pending: Buffer = NOTHING
   private toHead = false
@@ -116,8 +124,11 @@ export class ClientConnection implements LinkOwner {
     this.destroy()
   }
 
-  becomeTunnel(): Buffer {
+  /** Returns what has come behind the 101. */
+  becomeTunnel(tunnel: UpstreamTunnel): Buffer {
     this.state = 'tunnel'
+    this.handler = null
+    this.tunnel = tunnel
     const octets = this.pending
     this.pending = NOTHING
     return octets
@@ -144,7 +155,7 @@ export class ClientConnection implements LinkOwner {
   }
 
   private consume(buffer: Buffer, length: number): void {
-    if (this.state === 'tunnel') this.handler!.onUpstreamTunnelOctets(buffer, length)
+    if (this.state === 'tunnel') this.tunnel!.onUpstreamOctets(buffer, length)
     // Octets on an idle connection are no answer to anything (RFC 9112 §9.2).
     else if (this.state !== 'busy') this.destroy()
     else if (this.pending.length === 0) this.work(buffer, length)
@@ -159,7 +170,7 @@ export class ClientConnection implements LinkOwner {
   }
 
   onEnd(): void {
-    if (this.state === 'tunnel') this.handler!.onUpstreamTunnelEnd()
+    if (this.state === 'tunnel') this.tunnel!.onUpstreamEnd()
     else if (this.state === 'busy' && this.sawHead && this.body.endsWithClose && !this.link.wasReset())
       this.complete(false)
     else this.lost()
@@ -167,6 +178,7 @@ export class ClientConnection implements LinkOwner {
 
   onDrained(): void {
     this.handler?.onUpstreamDrained()
+    this.tunnel?.onUpstreamDrained()
   }
 
   onClosed(): void {
@@ -262,10 +274,11 @@ export class ClientConnection implements LinkOwner {
   }
 
   private fail(fault: Fault): void {
-    const { handler } = this
+    const { handler, tunnel } = this
     this.handler = null
     this.destroy()
     handler?.onUpstreamFault(fault)
+    tunnel?.onUpstreamGone()
   }
 
   private lost(): void {

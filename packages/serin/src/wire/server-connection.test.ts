@@ -59,14 +59,6 @@ class Answering implements RequestHandler {
     // nothing waits
   }
 
-  onTunnelOctets(): void {
-    assert.fail('no tunnel')
-  }
-
-  onTunnelEnd(): void {
-    assert.fail('no tunnel')
-  }
-
   private answer(status: string): void {
     this.seen.push(`${this.target} ${this.body}`)
     const close = this.connection.keepsAlive ? '' : 'connection: close\r\n'

@@ -28,9 +28,15 @@ export interface RequestHandler {
   onClientGone(fault: Fault): void
   /** The client has taken all that was written. */
   onClientDrained(): void
-  onTunnelOctets(buffer: Buffer, length: number): void
-  /** The client's FIN in a tunnel. */
-  onTunnelEnd(): void
+}
+
+/** What takes the octets of a connection that was upgraded. */
+export interface ClientTunnel {
+  onClientOctets(buffer: Buffer, length: number): void
+  /** The client's FIN. */
+  onClientEnd(): void
+  onClientDrained(): void
+  onClientGone(fault: Fault): void
 }
 
 /** What the connections of one worker share. */
@@ -70,6 +76,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private clientCloses = false
   readonly context: Context
   private handler: RequestHandler | null = null
+  private tunnel: ClientTunnel | null = null
   private readonly body: BodyReader = new BodyReader()
   private bodyPaused = false
   private bodyWanted = true
@@ -181,8 +188,10 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     this.workOnPending()
   }
 
-  becomeTunnel(): void {
+  becomeTunnel(tunnel: ClientTunnel): void {
     this.state = 'tunnel'
+    this.handler = null
+    this.tunnel = tunnel
     this.context.wheel.clear(this.timer)
     this.context.wheel.clear(this.writeTimer)
     this.link.resume()
@@ -230,7 +239,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   private consume(buffer: Buffer, length: number): void {
-    if (this.state === 'tunnel') this.handler!.onTunnelOctets(buffer, length)
+    if (this.state === 'tunnel') this.tunnel!.onClientOctets(buffer, length)
     else if (this.state === 'lingering') this.discard(length)
     else if (this.pending.length === 0) this.work(buffer, 0, length, false)
     else {
@@ -247,7 +256,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     this.halfClosed = true
     switch (this.state) {
       case 'tunnel':
-        this.handler!.onTunnelEnd()
+        this.tunnel!.onClientEnd()
         break
       case 'exchange':
         // A half-closed client still wants its answer (§9.6), unless its request can no longer be completed.
@@ -266,14 +275,16 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   onDrained(): void {
     this.context.wheel.clear(this.writeTimer)
     if (this.handler) this.handler.onClientDrained()
+    else if (this.tunnel) this.tunnel.onClientDrained()
     else if (this.state === 'lingering' && (this.halfClosed || this.clientCloses)) this.destroy()
   }
 
   onClosed(): void {
-    const { handler } = this
+    const { handler, tunnel } = this
     this.handler = null
     this.closed()
     handler?.onClientGone(FAULTS.clientClosed)
+    tunnel?.onClientGone(FAULTS.clientClosed)
   }
 
   onTimer(timer: Timer): void {
@@ -483,15 +494,16 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     const waiting = this.link.waitingBytes
     if (waiting === 0) return
     if (waiting < this.writeMark) this.watchWriting()
-    else if (this.handler) this.clientGone(FAULTS.clientStalled)
+    else if (this.handler || this.tunnel) this.clientGone(FAULTS.clientStalled)
     else this.destroy()
   }
 
   private clientGone(fault: Fault): void {
-    const { handler } = this
+    const { handler, tunnel } = this
     this.handler = null
     this.destroy()
     handler?.onClientGone(fault)
+    tunnel?.onClientGone(fault)
   }
 
   /** A local answer to what never became a request. */
@@ -510,6 +522,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private closed(): void {
     if (this.state === 'closed') return
     this.state = 'closed'
+    this.tunnel = null
     this.pending = NOTHING
     this.context.wheel.remove(this.timer)
     this.context.wheel.remove(this.writeTimer)
