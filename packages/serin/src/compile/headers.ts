@@ -1,44 +1,18 @@
 /** Header values with Envoy's `%OPERATOR%`s: parsed here, filled in by the gateway. */
+import { OPERATOR_NAMES } from '../gateway/operators.ts'
 import type { HeaderChange, HeaderChanges, HeaderValuePart } from '../model/destination.ts'
+import { suggest } from '../resources/suggest.ts'
 
-/** Operators without an argument. */
-const PLAIN_OPERATORS: readonly string[] = [
-  'PROTOCOL',
-  'RESPONSE_CODE',
-  'RESPONSE_CODE_DETAILS',
-  'RESPONSE_FLAGS',
-  'DURATION',
-  'REQUEST_DURATION',
-  'RESPONSE_DURATION',
-  'BYTES_RECEIVED',
-  'BYTES_SENT',
-  'UPSTREAM_HOST',
-  'UPSTREAM_CLUSTER',
-  'UPSTREAM_REMOTE_ADDRESS',
-  'DOWNSTREAM_REMOTE_ADDRESS',
-  'DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT',
-  'DOWNSTREAM_DIRECT_REMOTE_ADDRESS',
-  'DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT',
-  'DOWNSTREAM_LOCAL_ADDRESS',
-  'DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT',
-  'DOWNSTREAM_LOCAL_PORT',
-  'DOWNSTREAM_TLS_VERSION',
-  'DOWNSTREAM_PEER_SUBJECT',
-  'REQUESTED_SERVER_NAME',
-  'HOSTNAME',
-  'ROUTE_NAME',
-]
 /** Operators whose argument must be there. */
 const ARGUMENT_OPERATORS: readonly string[] = ['REQ', 'RESP', 'ENVIRONMENT']
-/** Operators whose argument may be left out. */
+/** Operators whose argument may be left out; the others take none. */
 const OPTIONAL_ARGUMENT_OPERATORS: readonly string[] = ['START_TIME']
-const OPERATORS: readonly string[] = [...PLAIN_OPERATORS, ...ARGUMENT_OPERATORS, ...OPTIONAL_ARGUMENT_OPERATORS]
 
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
 
 export type ParsedValue =
   | { readonly ok: true; readonly parts: readonly HeaderValuePart[] }
-  | { readonly ok: false; readonly reason: string; readonly word?: string }
+  | { readonly ok: false; readonly reason: string }
 
 /** `v-%REQ(x-a)%` to its parts; `%%` is a percent sign. A `text` may hold line breaks. Pure. */
 export function parseHeaderValue(value: string, kind: 'header' | 'text' = 'header'): ParsedValue {
@@ -60,7 +34,7 @@ export function parseHeaderValue(value: string, kind: 'header' | 'text' = 'heade
     const [whole = '', operator = '', argument] = /^%([A-Z_]+)(?:\(([^)]*)\))?(?::\d+)?%/.exec(value.slice(index)) ?? []
     if (whole === '') return { ok: false, reason: `a lone % at position ${index}; write %% for a percent sign` }
     const wrong = operatorProblem(operator, argument)
-    if (wrong !== undefined) return { ok: false, reason: wrong, word: operator }
+    if (wrong !== undefined) return { ok: false, reason: wrong }
     if (text !== '') parts.push({ kind: 'text', text })
     text = ''
     parts.push({ kind: 'operator', operator, ...(argument !== undefined && { argument }) })
@@ -71,18 +45,22 @@ export function parseHeaderValue(value: string, kind: 'header' | 'text' = 'heade
 }
 
 function operatorProblem(operator: string, argument: string | undefined): string | undefined {
-  if (!OPERATORS.includes(operator)) return `unknown operator %${operator}%`
-  if (ARGUMENT_OPERATORS.includes(operator) && (argument === undefined || argument === '')) {
-    return `%${operator}% wants a name, as in %${operator}(x-name)%`
+  if (!OPERATOR_NAMES.includes(operator)) {
+    const nearest = suggest(operator, OPERATOR_NAMES)
+    return `unknown operator %${operator}%${nearest === undefined ? '' : `; did you mean %${nearest}%?`}`
   }
-  if (PLAIN_OPERATORS.includes(operator) && argument !== undefined) return `%${operator}% takes no argument`
-  return undefined
+  if (ARGUMENT_OPERATORS.includes(operator)) {
+    return argument === undefined || argument === ''
+      ? `%${operator}% wants a name, as in %${operator}(x-name)%`
+      : undefined
+  }
+  const takesOne = OPTIONAL_ARGUMENT_OPERATORS.includes(operator)
+  return argument !== undefined && !takesOne ? `%${operator}% takes no argument` : undefined
 }
 
 export interface HeaderProblem {
   readonly path: readonly string[]
   readonly reason: string
-  readonly word?: string
 }
 
 /** `add_*_headers` and `remove_*_headers` of a Mapping. A plain string for `{value: …}` is read too. Pure. */
@@ -102,12 +80,13 @@ export function readHeaderChanges(
       continue
     }
     const parsed = parseHeaderValue(value)
+    // Envoy adds no header with an empty value.
+    if (value === '') continue
     if (parsed.ok) additions.push({ name, value: parsed.parts, append })
     else
       problems.push({
         path: ['add', name, 'value'],
         reason: parsed.reason,
-        ...(parsed.word !== undefined && { word: parsed.word }),
       })
   }
   for (const [index, name] of remove.entries()) {

@@ -71,7 +71,9 @@ function isTolerable(problem: Problem, value: unknown): boolean {
   const field = String(path[1])
   const last = path.at(-1)
   if (code === 'unknown-field') return true
-  if (code === 'not-allowed') return last === 'action' && suggestion?.toLowerCase() === value
+  if (code === 'not-allowed') {
+    return last === 'redirect_response_code' || (last === 'action' && suggestion?.toLowerCase() === value)
+  }
   if (code !== 'wrong-type') return false
   if (typeof value === 'string') {
     const isAddedHeader = field.startsWith('add_') && path.length === 3

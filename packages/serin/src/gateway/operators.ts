@@ -1,5 +1,7 @@
 /** What Envoy's `%OPERATOR%`s stand for in header values. */
+import { hostname } from 'node:os'
 import { flagText } from '../metrics/flags.ts'
+import { timeFormatter } from '../metrics/time-format.ts'
 import { nameHash } from '../wire/field-names.ts'
 import type { Head } from '../wire/head.ts'
 import { octetsOf } from '../wire/octets.ts'
@@ -12,15 +14,41 @@ const OPERATORS: Readonly<Record<string, Reader>> = {
   DOWNSTREAM_REMOTE_ADDRESS_WITHOUT_PORT: (entry) => entry.downstreamRemoteAddress ?? null,
   DOWNSTREAM_DIRECT_REMOTE_ADDRESS_WITHOUT_PORT: (entry) =>
     entry.downstreamDirectAddress ?? entry.downstreamRemoteAddress ?? null,
-  HOSTNAME: () => process.env['HOSTNAME'] ?? null,
+  DOWNSTREAM_DIRECT_REMOTE_ADDRESS: (entry) => entry.downstreamDirectAddress ?? entry.downstreamRemoteAddress ?? null,
+  DOWNSTREAM_LOCAL_ADDRESS: (entry) => entry.downstreamLocalAddress ?? null,
+  DOWNSTREAM_LOCAL_ADDRESS_WITHOUT_PORT: (entry) => entry.downstreamLocalAddress?.replace(/:\d+$/u, '') ?? null,
+  DOWNSTREAM_LOCAL_PORT: (entry) => /:(\d+)$/u.exec(entry.downstreamLocalAddress ?? '')?.[1] ?? null,
+  BYTES_RECEIVED: (entry) => String(entry.bytesIn),
+  ENVIRONMENT: (_entry, _head, argument) => process.env[argument ?? ''] ?? null,
+  HOSTNAME: () => process.env['HOSTNAME'] ?? hostname(),
+  MAPPING: (entry) => entry.mapping ?? null,
+  REQUESTED_SERVER_NAME: (entry) => entry.requestedServerName ?? null,
+  RESPONSE_CODE_DETAILS: (entry) => entry.details ?? null,
   PROTOCOL: (entry) => entry.protocol,
   REQ: (entry, head, argument) => requestValue(entry, head, argument ?? ''),
   RESP: (_entry, head, argument) => (head.status === 0 ? null : headerValue(head, argument ?? '')),
   RESPONSE_CODE: (entry) => (entry.status > 0 ? String(entry.status) : null),
   RESPONSE_FLAGS: (entry) => flagText(entry.flags),
-  START_TIME: (entry) => new Date(entry.startMs).toISOString(),
+  START_TIME: (entry, _head, argument) => timeText(entry.startMs, argument),
   UPSTREAM_CLUSTER: (entry) => entry.upstreamCluster ?? null,
   UPSTREAM_HOST: (entry) => entry.upstreamHost ?? null,
+  VERSION: (entry) => entry.version ?? null,
+}
+
+/** What may stand between two percent signs; the compiler refuses the rest. */
+export const OPERATOR_NAMES: readonly string[] = Object.keys(OPERATORS)
+
+const formatters = new Map<string, (ms: number) => string>()
+/** Formats come from resources, so they are few; more than this are made anew each time. */
+const FORMATTERS_MAX = 100
+
+function timeText(ms: number, format = ''): string {
+  let formatter = formatters.get(format)
+  if (formatter === undefined) {
+    formatter = timeFormatter(format)
+    if (formatters.size < FORMATTERS_MAX) formatters.set(format, formatter)
+  }
+  return formatter(ms)
 }
 
 export function operatorValue(
