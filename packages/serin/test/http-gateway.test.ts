@@ -241,6 +241,30 @@ describe('the split', () => {
     assert.equal(headers['x-version'], 'v2')
   })
 
+  test('answers say which version they come from, and stay out of shared caches, where that is asked for', async () => {
+    await apply({
+      routes: [
+        route(
+          'told',
+          { kind: 'prefix', value: '/told' },
+          {
+            by: { kind: 'random' },
+            tellVersion: true,
+            privateCache: true,
+            destinations: [destination('v2', 10_000, forward('other'))],
+          },
+        ),
+      ],
+      clusters: [cluster('other', [other.port])],
+    })
+    other.answer = (_request, response) => response.setHeader('cache-control', 'public').end('x')
+    const { headers } = await get(port, '/told')
+    other.answer = null
+    assert.equal(headers['serin-version'], 'v2')
+    assert.equal(headers['serin-mapping'], 'default/v2')
+    assert.equal(headers['cache-control'], 'private')
+  })
+
   test('what is not assigned falls through to the next Route, with the same number', async () => {
     await apply({
       routes: [

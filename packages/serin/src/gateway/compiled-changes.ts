@@ -51,7 +51,7 @@ export function fieldName(name: string): FieldName {
   return { lower, hash: nameHash(lower) }
 }
 
-function clean(text: string): string {
+export function clean(text: string): string {
   // oxlint-disable-next-line no-control-regex
   return text.replaceAll(/[\0\r\n]/gu, ' ')
 }

@@ -4,7 +4,7 @@ import type { Route } from '../model/route.ts'
 import type { Meter } from '../metrics/meter.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { ClusterState } from './cluster-state.ts'
-import { type CompiledChanges, compileChanges } from './compiled-changes.ts'
+import { clean, type CompiledChanges, compileChanges } from './compiled-changes.ts'
 import { Cors } from './cors.ts'
 import type { PathRewrite } from './path-rewrite.ts'
 import { compilePattern, compileSubstitution } from './pattern.ts'
@@ -48,6 +48,9 @@ export interface CompiledDestination {
   readonly caseSensitive: boolean
   readonly action: CompiledAction
   readonly meter: Meter
+  /** `serin-version` and `serin-mapping` lines for responses, or null. */
+  readonly versionLines: Uint8Array | null
+  readonly privateCache: boolean
   isNamed(name: string): boolean
 }
 
@@ -64,6 +67,10 @@ export function compileDestination(
     caseSensitive: destination.caseSensitive,
     action: compileAction(destination, route, needs),
     meter: needs.meter(mapping, version),
+    versionLines: route.split.tellVersion
+      ? octetsOf(`serin-version: ${clean(version)}\r\nserin-mapping: ${clean(mapping)}\r\n`)
+      : null,
+    privateCache: route.split.privateCache === true,
     isNamed: (name) => name === version || name === mapping || name === shortName,
   }
 }

@@ -121,9 +121,7 @@ export class Exchange
   keepsAlive = true
   serviceMs = 0
   describesBody = false
-  versionLines: Uint8Array | null = null
   answerChanges: CompiledChanges | null = null
-  privateCache = false
 
   constructor(plane: DataPlane) {
     super()
@@ -136,6 +134,14 @@ export class Exchange
 
   get changes(): CompiledForward['responseChanges'] {
     return this.forward.responseChanges
+  }
+
+  get versionLines(): Uint8Array | null {
+    return this.destination!.versionLines
+  }
+
+  get privateCache(): boolean {
+    return this.destination!.privateCache
   }
 
   get hidesServiceTime(): boolean {
