@@ -51,6 +51,8 @@ test('the shop answers as its README says', async () => {
     versions: { status: string }[]
   }
   deepEqual([latest, versions.map(({ status }) => status)], ['2', ['deprecated', 'stable', 'preview']])
+  const page = (await app.inject('/v2/docs')).body
+  match(page, /What is new in this version.*The quantity of an item is told for each store/)
   for (const url of ['/docs', '/v1/docs', '/latest/docs', '/v3-beta/openapi.json', '/health'])
     equal((await app.inject(url)).statusCode, 200, url)
   await app.close()

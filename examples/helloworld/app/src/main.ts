@@ -42,7 +42,7 @@ process.once('SIGTERM', () => void stop())
 process.once('SIGINT', () => void stop())
 
 try {
-  await app.listen({ host: HOST, port: Number(PORT) })
+  console.log(`helloworld listens on ${await app.listen({ host: HOST, port: Number(PORT) })}`)
 } catch (error) {
   console.error(`helloworld cannot listen on ${HOST}:${PORT}: ${(error as Error).message}`)
   process.exit(1)

@@ -153,6 +153,7 @@ function pageVersion(plan: Plan, place: Place): PageVersion {
     sunset: dayOf(sunsetMs),
     info,
     latest: plan.latest?.text === place.version.text,
+    changes: changesOf(plan, place.version),
     page: place.page === undefined ? undefined : `${plan.base}${place.page}`,
     document: place.document === undefined ? undefined : `${plan.base}${place.document}`,
   }
@@ -194,6 +195,12 @@ function indexDocument(plan: Plan, places: readonly Place[]): OpenApiDocument {
     info: { title: plan.options.title ?? 'API', version },
     paths: Object.fromEntries(paths) as OpenApiDocument['paths'] & object,
   }
+}
+
+/** The descriptions of the changes that a version brought; undefined: none are known. */
+function changesOf(plan: Plan, version: Version): readonly string[] | undefined {
+  const texts = plan.changes.filter((item) => item.version.text === version.text).map((item) => item.description)
+  return texts.length === 0 ? undefined : texts
 }
 
 function dayOf(timeMs: number | undefined): string | undefined {

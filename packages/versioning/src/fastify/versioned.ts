@@ -55,7 +55,10 @@ export function versioned(routes: VersionedRoutes, options: VersionedOptions = {
 
 /** Bodies of `application/vnd.acme.v2+json` are JSON. Added before the routes' own parsers, which may replace this one. */
 function parseVendorTypes(scope: FastifyInstance, { read }: VersionedOptions): void {
-  const parse = scope.getDefaultJsonParser('error', 'error')
+  const { onProtoPoisoning = 'error', onConstructorPoisoning = 'error' } = scope.initialConfig as Partial<
+    Record<string, 'error' | 'remove' | 'ignore'>
+  >
+  const parse = scope.getDefaultJsonParser(onProtoPoisoning, onConstructorPoisoning)
   for (const { jsonTypes } of list(read)) {
     if (jsonTypes !== undefined) scope.addContentTypeParser(jsonTypes, { parseAs: 'string' }, parse)
   }

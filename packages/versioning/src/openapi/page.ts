@@ -20,6 +20,8 @@ export interface PageVersion {
   readonly sunset?: string | undefined
   readonly info?: string | undefined
   readonly latest: boolean
+  /** What this version brought, newest first. */
+  readonly changes?: readonly string[] | undefined
   /** Links, as they have to stand in this page. */
   readonly page?: string | undefined
   readonly document?: string | undefined
@@ -87,10 +89,11 @@ export function versionPage({ document, current, versions, documentUrl, indexUrl
 <nav>${switcher.join(' ')} <span class="dim">·</span> <a href="${escapeHtml(documentUrl)}" type="application/json">openapi.json</a>${indexUrl === undefined ? '' : ` <span class="dim">·</span> <a href="${escapeHtml(indexUrl)}">all versions</a>`}</nav>
 ${notice(current)}${paragraph(description)}${server === undefined || server === '' ? '' : `<p class="dim">Base address <code>${escapeHtml(server)}</code></p>`}</header>`
   const operations = operationsOf(document)
-  const body =
+  const list =
     operations.length === 0
       ? '<p class="dim">This version has no operations of its own.</p>'
       : groups(document, operations)
+  const body = `${changeList(current.changes)}${list}`
   return layout(`${title} ${current.label}`, `${header}\n<main>${body}</main>`)
 }
 
@@ -100,6 +103,12 @@ function layout(title: string, body: string): string {
 <title>${escapeHtml(title)}</title><style>${pageStyle}</style></head>
 <body>${body}</body></html>
 `
+}
+
+function changeList(changes: readonly string[] = []): string {
+  if (changes.length === 0) return ''
+  const items = changes.map((text) => `<li>${escapeHtml(text)}</li>`)
+  return `<section><h2>What is new in this version</h2><ul>${items.join('')}</ul></section>`
 }
 
 function notice(version: PageVersion): string {
