@@ -220,3 +220,12 @@ test('a broken AuthService keeps its last good version, and lets nobody in where
   assert.equal(clusterOf(auth({ proto: 'grpc' })), 'cluster_127.0.0.1:3000_default')
   assert.equal(clusterOf(), undefined)
 })
+
+test('a redirect with a code that is none is a 301, and it is said once by each that looks', () => {
+  const result = createCompiler().compile({
+    objects: [listener, host, mapping('m', { host_redirect: true, redirect_response_code: 999 })],
+  })
+  const action = result.snapshot.routes[0]!.split.destinations[0]!.action
+  assert.equal(action.kind === 'redirect' && action.status, 301)
+  assert.deepEqual(codesOf(result), ['not-allowed', 'bad-redirect-code'])
+})

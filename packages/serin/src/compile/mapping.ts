@@ -139,7 +139,8 @@ function shadowShare(weight = 100): number {
 
 function readRedirect(spec: MappingSpec, options: ServiceOptions, report: Report): Redirect {
   const { redirect_response_code: status = 301 } = spec
-  if (!REDIRECT_STATUSES.includes(status)) {
+  const isRedirect = REDIRECT_STATUSES.includes(status)
+  if (!isRedirect) {
     report.warning('bad-redirect-code', `${status} is no redirect; 301 is used`, {
       path: ['spec', 'redirect_response_code'],
       expected: `one of ${REDIRECT_STATUSES.join(', ')}`,
@@ -147,7 +148,7 @@ function readRedirect(spec: MappingSpec, options: ServiceOptions, report: Report
   }
   return {
     host: qualify(spec.service, options),
-    status: status as Redirect['status'],
+    status: isRedirect ? (status as Redirect['status']) : 301,
     path: redirectPath(spec, report),
   }
 }

@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { Action, Destination } from '../model/destination.ts'
 import type { Route } from '../model/route.ts'
-import { SHARE_WHOLE, type Split } from '../model/split.ts'
+import type { Split } from '../model/split.ts'
 import type { Diagnostic } from '../resources/diagnostic.ts'
 import { type Group, groupOf, type Refusal } from './groups.ts'
 import { type HostPlan, hostServes } from './hosts.ts'
