@@ -60,7 +60,7 @@ test('STOP=abrupt leaves at once', async () => {
   await once(socket, 'connect')
   socket.write('GET /v1/ HTTP/1.1\r\n')
   socket.on('error', () => {})
-  const closed = once(socket, 'close')
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()))
   child.kill('SIGTERM')
   deepEqual(await once(child, 'exit'), [0, null])
   await closed
