@@ -12,7 +12,8 @@ import { attributesOf, authenticate, authorize, type ApiToken, type User } from 
 import type { IncludeObject } from './answer.ts'
 import { readBody } from './body.ts'
 import { serveDocument } from './documents.ts'
-import { contentTypeOf, encode, negotiate, type Representation } from './negotiate.ts'
+import { checkOrigin, urlOf } from './guard.ts'
+import { negotiate, type Representation } from './negotiate.ts'
 import { integer, isTrue, listOptions } from './options.ts'
 import { connectPod, serveLog, servePodAction, type PodHandlers } from './pods.ts'
 import {
@@ -33,7 +34,8 @@ import { serveScale } from './scale.ts'
 import { serveMetrics, type MetricsHandlers } from './metrics.ts'
 import { emptyList, refusal } from './refused.ts'
 import { notFound } from '../store/registry.ts'
-import { codeOf, noSuchResource, notAllowed, statusOf, type Status } from './status.ts'
+import { send, sendError } from './reply.ts'
+import { noSuchResource, notAllowed, statusOf } from './status.ts'
 import { serveWatch } from './watch.ts'
 
 /** Time for a whole request head, and for a whole request, to come in. */
@@ -42,7 +44,6 @@ const REQUEST_MS_MAX = 60_000
 /** An idle connection is closed after this. */
 const IDLE_MS_MAX = 120_000
 const HEAD_BYTES_MAX = 64 * 1024
-const URL_CHARS_MAX = 16 * 1024
 const CONNECTIONS_MAX = 2_000
 /** A watch of a kind that has no objects ends after this. */
 const REFUSED_WATCH_SECONDS = 1800
@@ -334,43 +335,12 @@ function verbFor(route: Route, method: string, query: URLSearchParams): Verb {
   }
 }
 
-function urlOf(request: IncomingMessage): { path: string; query: URLSearchParams } {
-  const url = request.url ?? '/'
-  if (url.length > URL_CHARS_MAX)
-    throw new StoreError('RequestEntityTooLarge', `the URL is longer than ${URL_CHARS_MAX} characters`)
-  const mark = url.indexOf('?')
-  return mark === -1
-    ? { path: url, query: new URLSearchParams() }
-    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) }
-}
-
 function routeOrBadRequest(path: string): Route {
   try {
     return routeOf(path)
   } catch {
     throw new StoreError('BadRequest', 'the path is not well-formed')
   }
-}
-
-/** A web page of a stranger must not reach this server through its visitor's browser (DNS rebinding, cross-site requests). */
-function checkOrigin({ hosts = [], listen }: ApiOptions, request: IncomingMessage): void {
-  const host = hostName(request.headers.host ?? '')
-  const isKnown = host === '' || host === 'localhost' || host === listen.host || isAddress(host) || hosts.includes(host)
-  if (!isKnown) throw new StoreError('Forbidden', `this server is not called ${JSON.stringify(host)}`, { details: {} })
-  const { origin } = request.headers
-  if (origin !== undefined && hostName(origin.replace(/^https?:\/\//, '')) !== host) {
-    throw new StoreError('Forbidden', `requests from the origin ${JSON.stringify(origin)} are not allowed`, {
-      details: {},
-    })
-  }
-}
-
-function hostName(host: string): string {
-  return host.startsWith('[') ? host.slice(1, host.indexOf(']')) : (host.split(':', 1)[0] ?? '')
-}
-
-function isAddress(host: string): boolean {
-  return /^\d{1,3}(\.\d{1,3}){3}$/.test(host) || host.includes(':')
 }
 
 function includeOf(query: URLSearchParams): IncludeObject {
@@ -383,65 +353,5 @@ function parse(text: string): unknown {
     return JSON.parse(text) as unknown
   } catch {
     throw new StoreError('BadRequest', 'the body is not JSON')
-  }
-}
-
-function send(
-  response: ServerResponse,
-  { code, body }: Answer,
-  {
-    representation,
-    warnings,
-    isPretty,
-  }: { representation: Representation; warnings: readonly string[]; isPretty: boolean },
-): void {
-  const text = encode(body, representation, isPretty)
-  response.writeHead(code, {
-    'Content-Type': contentTypeOf(representation),
-    'Content-Length': Buffer.byteLength(text),
-    'Cache-Control': 'no-cache, private',
-    ...warningHeaders(warnings),
-  })
-  response.end(text)
-}
-
-function sendError(
-  response: ServerResponse,
-  error: unknown,
-  { warnings, isHead }: { readonly warnings: readonly string[]; readonly isHead: boolean },
-): void {
-  if (response.headersSent) {
-    response.destroy()
-    return
-  }
-  const status: Status = statusOf(error)
-  const text = `${JSON.stringify(status)}\n`
-  const retryAfter = status.details?.['retryAfterSeconds']
-  const code = status.code ?? codeOf('InternalError')
-  response.writeHead(code, {
-    'Content-Type': 'application/json',
-    'Content-Length': isHead ? 0 : Buffer.byteLength(text),
-    'Cache-Control': 'no-cache, private',
-    ...(typeof retryAfter === 'number' ? { 'Retry-After': String(retryAfter) } : {}),
-    ...(code === 401 ? { 'WWW-Authenticate': 'Bearer' } : {}),
-    // What is left of a body that was refused is not read.
-    ...(code === 413 ? { Connection: 'close' } : {}),
-    ...warningHeaders(warnings),
-  })
-  response.end(isHead ? undefined : text)
-}
-
-/** RFC 7234 §5.5, as Kubernetes writes them: the same text once. */
-function warningHeaders(warnings: readonly string[]): { Warning?: string[] } {
-  const unique = [...new Set(warnings)]
-  if (unique.length === 0) return {}
-  return {
-    Warning: unique.map(
-      (text) =>
-        `299 - "${text
-          .replaceAll('\\', '\\\\')
-          .replaceAll('"', '\\"')
-          .replaceAll(/[^\u0020-\u007e]/g, '?')}"`,
-    ),
   }
 }

@@ -1,17 +1,28 @@
 /**
  * The store on the embedded database. Objects live in memory as frozen data and on disk as the records of `database.ts`.
  *
- * A write is decided at once against the newest state (committed or on its way to the disk), takes the next revision, and joins
- * the commit that is being gathered while the one before is written: one fsync for all that came meanwhile. Only when it is on
- * disk is it answered, seen by readers, and told to watchers. When a commit fails, it and all that was decided on top of it
- * fail, and the state is the one before.
+ * A write is decided at once against the newest state (committed or on its way to the disk), takes the next revision and joins a
+ * commit (`group-commit.ts`). When a commit fails, it and all that was decided on top of it fail, and the state is the one before.
  */
 import { isDeepStrictEqual } from 'node:util'
 import { kubernetesAdmission, type Admission, type AdmissionContext } from './admission.ts'
 import type { KubeObject } from '../resources/object.ts'
 import { KINDS, Namespace, type Kind } from '../resources/kinds.ts'
+import {
+  allNewest,
+  copy,
+  frozen,
+  keyOf,
+  kindKey,
+  newCollection,
+  newest,
+  sortedObjects,
+  type Collection,
+  type Stored,
+} from './collection.ts'
 import { openDatabase, type Database } from './database.ts'
-import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX, HistoryWindow, KindLog, type StoredEvent } from './history.ts'
+import { GroupCommit } from './group-commit.ts'
+import { HISTORY_BYTES_MAX, HISTORY_EVENTS_MAX } from './history.ts'
 import { pageOf, rewound } from './listing.ts'
 import { afterApply, afterUpdate, type Writer } from './fields/managers.ts'
 import { checkedApply, decodeApplied } from './apply.ts'
@@ -61,30 +72,6 @@ export interface EmbeddedStore extends Store {
   close(): Promise<void>
 }
 
-interface Stored {
-  readonly object: KubeObject
-  readonly revision: number
-}
-
-interface Collection {
-  readonly kind: Kind
-  readonly objects: Map<string, Stored>
-  /** Decided, not yet on disk; undefined: removed. */
-  readonly pending: Map<string, Stored | undefined>
-  readonly log: KindLog
-  /** Sorted keys of `objects`, made anew when one came or went. */
-  keys: readonly string[] | undefined
-}
-
-interface Write {
-  readonly collection: Collection
-  readonly key: string
-  readonly event: StoredEvent
-  readonly text: string
-  readonly resolve: () => void
-  readonly reject: (error: unknown) => void
-}
-
 /** Opens or makes the store in a directory. Throws when another server uses it or the file is of a newer version. */
 export function openEmbeddedStore(options: EmbeddedStoreOptions): EmbeddedStore {
   return new EmbeddedStoreOnDisk(options)
@@ -92,36 +79,23 @@ export function openEmbeddedStore(options: EmbeddedStoreOptions): EmbeddedStore 
 
 class EmbeddedStoreOnDisk implements EmbeddedStore {
   readonly #database: Database
-  readonly #collections = new Map<string, Collection>()
-  readonly #history: HistoryWindow
+  readonly #collections: ReadonlyMap<string, Collection>
+  readonly #commits: GroupCommit
   readonly #admission: Admission
-  readonly #bytesMax: number
-  #compacted: number
-  #committed = FIRST_REVISION
-  /** The newest revision given out. */
-  #head = FIRST_REVISION
-  #bytes = 0
-  #gathered: Write[] = []
-  #committing: Promise<void> | undefined
   #closed = false
 
   constructor({ directory, bytesMax, history, admission }: EmbeddedStoreOptions) {
-    for (const kind of KINDS) {
-      this.#collections.set(kindKey(kind), {
-        kind,
-        objects: new Map(),
-        pending: new Map(),
-        log: new KindLog(),
-        keys: undefined,
-      })
-    }
-    this.#bytesMax = bytesMax ?? STORE_BYTES_MAX
+    this.#collections = new Map(KINDS.map((kind) => [kindKey(kind), newCollection(kind)]))
     this.#admission = admission ?? kubernetesAdmission()
-    this.#history = new HistoryWindow(history ?? { events: HISTORY_EVENTS_MAX, bytes: HISTORY_BYTES_MAX })
     this.#database = openDatabase(directory, false)
-    this.#compacted = Math.max(FIRST_REVISION, this.#database.compacted)
-    this.#load()
-    if (this.#committed === FIRST_REVISION) this.#bootstrap()
+    this.#commits = new GroupCommit({
+      database: this.#database,
+      bytesMax: bytesMax ?? STORE_BYTES_MAX,
+      history: history ?? { events: HISTORY_EVENTS_MAX, bytes: HISTORY_BYTES_MAX },
+      firstRevision: FIRST_REVISION,
+    })
+    this.#commits.load((kind) => this.#collections.get(kind))
+    if (this.revision === FIRST_REVISION) this.#bootstrap()
   }
 
   /** A new store has the namespaces that every cluster has. */
@@ -133,11 +107,11 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   }
 
   get revision(): number {
-    return this.#committed
+    return this.#commits.position.revision
   }
 
   get bytes(): number {
-    return this.#bytes
+    return this.#commits.bytes
   }
 
   get<T extends KubeObject>(kind: Kind, key: ObjectKey): Promise<T | undefined> {
@@ -147,10 +121,10 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   list<T extends KubeObject>(kind: Kind, options: ListOptions = {}): Promise<List<T>> {
     return this.#answer(() => {
       const collection = this.#collection(kind)
-      const now = { revision: this.#committed, compacted: this.#compacted }
+      const now = this.#commits.position
       return pageOf<T>(kind, options, now, (revision) => {
-        if (revision === this.#committed) return sortedObjects(collection)
-        return rewound(sortedObjects(collection), this.#history.backwardsTo(revision), collection.log)
+        if (revision === now.revision) return sortedObjects(collection)
+        return rewound(sortedObjects(collection), this.#commits.history.backwardsTo(revision), collection.log)
       })
     })
   }
@@ -161,7 +135,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
       kind,
       options,
       log: this.#collection(kind).log,
-      now: () => ({ revision: this.#committed, compacted: this.#compacted }),
+      now: () => this.#commits.position,
     })
   }
 
@@ -185,7 +159,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     const input = copy(object)
     if (input.metadata.name === undefined || input.metadata.name === '') this.#generateName(collection, input)
     const key = keyOf(kind, input.metadata)
-    if (this.#find(collection, key) !== undefined) throw registry.alreadyExists(kind, input.metadata.name)
+    if (newest(collection, key) !== undefined) throw registry.alreadyExists(kind, input.metadata.name)
     return (await this.#createNew(collection, key, input, options)) as T
   }
 
@@ -203,7 +177,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   async delete<T extends KubeObject>(kind: Kind, key: ObjectKey, options: DeleteOptions = {}): Promise<T> {
     const collection = this.#collection(kind)
     const text = keyOf(kind, key)
-    const current = this.#find(collection, text)
+    const current = newest(collection, text)
     if (current === undefined) throw registry.notFound(kind, key.name)
     const deletion = registry.deleted(kind, current.object, options, new Date())
     if (options.dryRun === true || deletion.action === 'nothing') return current.object as T
@@ -214,7 +188,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    while (this.#committing !== undefined) await this.#committing
+    while (this.#commits.inFlight !== undefined) await this.#commits.inFlight
     for (const { log } of this.#collections.values()) for (const listener of log.listeners) listener()
     await this.#database.close()
   }
@@ -247,7 +221,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
   ): Promise<KubeObject> {
     const collection = this.#collection(kind)
     const context = this.#context(options)
-    const current = this.#find(collection, key)
+    const current = newest(collection, key)
     if (current === undefined) throw registry.notFound(kind, name)
     const input = change(current.object)
     const given = { ...input.metadata }
@@ -274,7 +248,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     const collection = this.#collection(kind)
     const key = keyOf(kind, objectKey)
     const applied = checkedApply(kind, objectKey, patch.body)
-    const live = this.#find(collection, key)
+    const live = newest(collection, key)
     const writer = { ...writerOf(options), force: patch.force === true }
     const result = decodeApplied(kind, afterApply(kind, live?.object, applied, writer), options)
     if (live === undefined) return this.#createNew(collection, key, result, options, (object) => object)
@@ -290,7 +264,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
 
   /** A write that changes nothing is answered when what it found is on disk. */
   async #settled(collection: Collection, key: string, object: KubeObject): Promise<KubeObject> {
-    while (collection.pending.has(key) && this.#committing !== undefined) await this.#committing
+    while (collection.pending.has(key) && this.#commits.inFlight !== undefined) await this.#commits.inFlight
     return object
   }
 
@@ -318,12 +292,13 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
       const name = registry.generatedName(generateName)
       object.metadata.name = name
       const key = keyOf(collection.kind, { name, ...(namespace === undefined ? {} : { namespace }) })
-      if (this.#find(collection, key) === undefined) return
+      if (newest(collection, key) === undefined) return
     }
   }
 
   #write(collection: Collection, key: string, object: KubeObject): Promise<KubeObject> {
-    return this.#enqueue(collection, key, object, false)
+    this.#checkOpen()
+    return this.#commits.write(collection, key, object, false)
   }
 
   #remove(
@@ -332,124 +307,8 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     current: Stored,
     last: KubeObject = current.object,
   ): Promise<KubeObject> {
-    return this.#enqueue(collection, key, last, true)
-  }
-
-  async #enqueue(collection: Collection, key: string, object: KubeObject, gone: boolean): Promise<KubeObject> {
     this.#checkOpen()
-    const previous = this.#find(collection, key)
-    const revision = this.#head + 1
-    const metadata = registry.inOrder({ ...object.metadata, resourceVersion: String(revision) })
-    const text = JSON.stringify({ ...object, metadata })
-    if (!gone) this.#checkSpace(text.length)
-    this.#head = revision
-    const stored = frozen(JSON.parse(text) as KubeObject)
-    const type = gone ? 'DELETED' : previous === undefined ? 'ADDED' : 'MODIFIED'
-    collection.pending.set(key, gone ? undefined : { object: stored, revision })
-    await new Promise<void>((resolve, reject) => {
-      const event: StoredEvent = { type, revision, object: stored, previous, bytes: text.length }
-      this.#gathered.push({ collection, key, event, text, resolve, reject })
-      this.#committing ??= this.#commitAll()
-    })
-    return stored
-  }
-
-  #checkSpace(bytes: number): void {
-    if (this.#bytes + bytes <= this.#bytesMax) return
-    throw new StoreError(
-      'InsufficientStorage',
-      `the store is full: ${this.#bytes} of ${this.#bytesMax} bytes are used; delete objects, or raise the limit`,
-    )
-  }
-
-  async #commitAll(): Promise<void> {
-    // Writes of one turn of the event loop belong together; the first one does not go alone.
-    await Promise.resolve()
-    while (this.#gathered.length > 0) {
-      const writes = this.#gathered
-      this.#gathered = []
-      try {
-        await this.#commit(writes)
-      } catch (error) {
-        this.#fail(writes, error)
-      }
-    }
-    this.#committing = undefined
-  }
-
-  async #commit(writes: readonly Write[]): Promise<void> {
-    const bytes = writes.reduce((sum, { text }) => sum + text.length, 0)
-    const excess = this.#history.peekExcess({ events: writes.length, bytes })
-    const remove = excess.flatMap(unneeded)
-    await this.#database.commit({
-      records: writes.map(({ collection, event, text }) => ({
-        revision: event.revision,
-        record: {
-          type: event.type,
-          kind: kindKey(collection.kind),
-          object: text,
-          ...(event.previous === undefined ? {} : { previous: event.previous.revision }),
-        },
-      })),
-      remove: remove.map(({ revision }) => revision),
-      compacted: excess.at(-1)?.revision ?? this.#compacted,
-    })
-    this.#compacted = excess.at(-1)?.revision ?? this.#compacted
-    this.#history.drop(excess.length)
-    this.#bytes += bytes - remove.reduce((sum, record) => sum + record.bytes, 0)
-    this.#publish(writes)
-  }
-
-  #publish(writes: readonly Write[]): void {
-    const touched = new Set<KindLog>()
-    for (const { collection, key, event } of writes) {
-      this.#apply(collection, key, event)
-      const pending = collection.pending.get(key)
-      const newest = event.type === 'DELETED' ? pending === undefined : pending?.revision === event.revision
-      if (newest) collection.pending.delete(key)
-      touched.add(collection.log)
-    }
-    for (const write of writes) write.resolve()
-    for (const log of touched) for (const listener of log.listeners) listener()
-  }
-
-  #apply(collection: Collection, key: string, event: StoredEvent): void {
-    this.#committed = event.revision
-    this.#history.push(collection.log, event)
-    if (event.type === 'DELETED') collection.objects.delete(key)
-    else collection.objects.set(key, { object: event.object, revision: event.revision })
-    if (event.type !== 'MODIFIED') collection.keys = undefined
-  }
-
-  #fail(writes: readonly Write[], error: unknown): void {
-    const all = [...writes, ...this.#gathered]
-    this.#gathered = []
-    this.#head = this.#committed
-    for (const { collection, reject } of all) {
-      collection.pending.clear()
-      reject(error)
-    }
-  }
-
-  /** Replays the records: they are the objects and the history in one. */
-  #load(): void {
-    const byRevision = new Map<number, Stored>()
-    for (const { revision, record, bytes } of this.#database.records()) {
-      const collection = this.#collections.get(record.kind)
-      if (collection === undefined) continue // A kind that this version no longer knows: kept on disk, not served.
-      const object = frozen(JSON.parse(record.object) as KubeObject)
-      const key = keyOf(collection.kind, object.metadata)
-      const previous = record.previous === undefined ? undefined : byRevision.get(record.previous)
-      byRevision.set(revision, { object, revision })
-      this.#bytes += bytes
-      this.#committed = revision
-      if (record.type === 'DELETED') collection.objects.delete(key)
-      else collection.objects.set(key, { object, revision })
-      if (revision > this.#compacted) {
-        this.#history.push(collection.log, { type: record.type, revision, object, previous, bytes })
-      }
-    }
-    this.#head = this.#committed
+    return this.#commits.write(collection, key, last, true)
   }
 
   #collection(kind: Kind): Collection {
@@ -459,21 +318,12 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     return collection
   }
 
-  #find(collection: Collection, key: string): Stored | undefined {
-    return collection.pending.has(key) ? collection.pending.get(key) : collection.objects.get(key)
-  }
-
   #context(options: WriteOptions): AdmissionContext {
     return {
       options,
-      find: (kind, key) => this.#find(this.#collection(kind), keyOf(kind, key))?.object,
-      all: (kind) => this.#newest(this.#collection(kind)),
+      find: (kind, key) => newest(this.#collection(kind), keyOf(kind, key))?.object,
+      all: (kind) => allNewest(this.#collection(kind)),
     }
-  }
-
-  *#newest({ objects, pending }: Collection): Generator<KubeObject> {
-    for (const [key, { object }] of objects) if (!pending.has(key)) yield object
-    for (const stored of pending.values()) if (stored !== undefined) yield stored.object
   }
 
   #answer<T>(read: () => T): Promise<T> {
@@ -496,45 +346,6 @@ function writerOf({ fieldManager, subresource }: WriteOptions): Writer {
   return { manager: fieldManager ?? OWN_MANAGER, subresource, now: registry.timestamp(new Date()) }
 }
 
-/** What nobody needs once an event has left the window: what it replaced, and itself when it says that the object is gone. */
-function unneeded({ type, revision, previous, bytes }: StoredEvent): { revision: number; bytes: number }[] {
-  const records: { revision: number; bytes: number }[] = []
-  if (previous !== undefined)
-    records.push({ revision: previous.revision, bytes: JSON.stringify(previous.object).length })
-  if (type === 'DELETED') records.push({ revision, bytes })
-  return records
-}
-
-function sortedObjects(collection: Collection): readonly [string, KubeObject][] {
-  collection.keys ??= [...collection.objects.keys()].sort()
-  return collection.keys.flatMap((key): [string, KubeObject][] => {
-    const stored = collection.objects.get(key)
-    return stored === undefined ? [] : [[key, stored.object]]
-  })
-}
-
-function kindKey(kind: Kind): string {
-  return `${kind.group}/${kind.plural}`
-}
-
-function keyOf(kind: Kind, { namespace, name }: ObjectKey): string {
-  return kind.namespaced ? `${namespace ?? ''}/${name}` : name
-}
-
 function isAborted(signal: AbortSignal | undefined): boolean {
   return signal?.aborted === true
-}
-
-/** A deep copy as JSON has it: no undefined, nothing shared with the caller. */
-function copy<T>(object: T): T {
-  return JSON.parse(JSON.stringify(object)) as T
-}
-
-/** What the store returned is shared by all who asked; a change by one of them throws at once instead of corrupting the rest. */
-function frozen<T>(value: T): T {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const part of Object.values(value)) frozen(part)
-  }
-  return value
 }

@@ -14,7 +14,7 @@ export interface StoredEvent {
   readonly revision: number
   readonly object: KubeObject
   /** The object before this event, and its revision. */
-  readonly previous: { readonly object: KubeObject; readonly revision: number } | undefined
+  readonly previous: { readonly object: KubeObject; readonly revision: number; readonly bytes: number } | undefined
   readonly bytes: number
 }
 
