@@ -229,3 +229,12 @@ test('a redirect with a code that is none is a 301, and it is said once by each 
   assert.equal(action.kind === 'redirect' && action.status, 301)
   assert.deepEqual(codesOf(result), ['not-allowed', 'bad-redirect-code'])
 })
+
+test('a Service of both families counts each pod once', () => {
+  const six = { ...slice('six', 41_001), addressType: 'IPv6', endpoints: [{ addresses: ['::1'] }] } as KubeObject
+  const four = { ...slice('four', 41_001), addressType: 'IPv4' } as KubeObject
+  const { snapshot } = createCompiler().compile({
+    objects: [listener, host, service, six, four, mapping('m', { service: 'web:8000' })],
+  })
+  assert.match(JSON.stringify(snapshot.clusters[0]?.source), /"endpoints":\[\{"id":"127\.0\.0\.1:41001"[^{]*\}\]/)
+})

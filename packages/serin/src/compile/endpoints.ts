@@ -18,6 +18,7 @@ interface ServicePort {
 }
 
 interface SliceObject extends KubeObject {
+  readonly addressType?: string
   readonly endpoints?: readonly SliceEndpoint[] | null
   readonly ports?: readonly { readonly name?: string; readonly port?: number }[] | null
 }
@@ -77,7 +78,7 @@ export class ServiceEndpoints {
   /** In the order of their ids, so that the order of slices does not matter. */
   #read(servicePort: ServicePort | undefined, literalPort: number): readonly Endpoint[] {
     const byId = new Map<string, Endpoint>()
-    for (const slice of this.#slices) {
+    for (const slice of oneFamily(this.#slices)) {
       const named = (slice.ports ?? []).find((entry) => (entry.name ?? '') === (servicePort?.name ?? ''))
       const port = servicePort === undefined ? literalPort : named?.port
       if (port === undefined) continue
@@ -92,6 +93,14 @@ export class ServiceEndpoints {
     }
     return [...byId.values()].toSorted((left, right) => compareText(left.id, right.id))
   }
+}
+
+/** A Service with two families lists each pod twice; IPv4 is enough. Names (FQDN) are no addresses. */
+function oneFamily(slices: readonly SliceObject[]): readonly SliceObject[] {
+  const of = (family: string): readonly SliceObject[] =>
+    slices.filter(({ addressType = 'IPv4' }) => addressType === family)
+  const four = of('IPv4')
+  return four.length > 0 ? four : of('IPv6')
 }
 
 function unlessEqual(before: readonly Endpoint[] | undefined, now: readonly Endpoint[]): readonly Endpoint[] {
