@@ -25,7 +25,7 @@ const DRAIN_MS_MAX = 40_000
 const LOG_BYTES_MAX = 10_000_000
 
 /** How a gateway was started; one that differs is replaced, not adopted. */
-export interface GatewaySettings {
+interface GatewaySettings {
   readonly bind: string
   readonly workers: number
   /** The API it watches. */
@@ -182,14 +182,6 @@ class Keeper implements GatewayKeeper {
     this.#ended = true
     clearInterval(this.#timer)
   }
-}
-
-/** Ends a gateway that no control process keeps, if there is one. */
-export async function endGateway(data: DataDirectory): Promise<void> {
-  const found = readAlive<GatewayRecord>(data.gatewayFile)
-  if (found !== undefined) await end(found)
-  rmSync(data.gatewaySocket, { force: true })
-  rmSync(data.gatewayFile, { force: true })
 }
 
 async function end(gateway: ProcessIdentity): Promise<void> {

@@ -7,8 +7,8 @@ import type { KubeObject } from './resources/object.ts'
 import { Lease } from './resources/kinds.ts'
 import { type ObjectKey, type Store, StoreError } from './store/store.ts'
 
-export const GATEWAY_LEASE: ObjectKey = { namespace: 'kube-system', name: 'serin-gateway' }
-export const APPLIED_ENDPOINTSLICES = 'serin.dev/applied-endpointslices'
+const GATEWAY_LEASE: ObjectKey = { namespace: 'kube-system', name: 'serin-gateway' }
+const APPLIED_ENDPOINTSLICES = 'serin.dev/applied-endpointslices'
 /** Without a renewal for this long, the gateway counts as dead. */
 const LEASE_SECONDS = 15
 const RENEW_EVERY_MS = 5_000

@@ -15,7 +15,7 @@ import type { GatewayRecord } from './gateway-keeper.ts'
 import { createGatewayReports } from './gateway-reports.ts'
 import { type GatewayResources, watchGatewayResources } from './gateway-resources.ts'
 import { formatAddress, type HostPort, listenOn } from './host-port.ts'
-import { readKubeconfig } from './store/kubeconfig.ts'
+import { type Connection, inClusterConnection, readKubeconfig } from './store/kubeconfig.ts'
 import { openRemoteStore } from './store/remote.ts'
 import { createTextServer, listenOnSocket, type TextAnswer } from './unix-http.ts'
 import { VERSION } from './version.ts'
@@ -24,7 +24,8 @@ import { VERSION } from './version.ts'
 const DRAIN_MS_MAX = 30_000
 
 export interface GatewayProcessOptions {
-  readonly kubeconfig: string
+  /** Absent: what a pod of a cluster finds. */
+  readonly kubeconfig?: string
   readonly bind: string
   readonly workers: number
   readonly metrics?: HostPort
@@ -42,7 +43,7 @@ export class GatewayRunsAlready extends Error {
 /** Resolves when the process was told to end and has drained. */
 export async function runGateway(options: GatewayProcessOptions): Promise<void> {
   const told = untilTold()
-  const connection = readKubeconfig(options.kubeconfig)
+  const connection = options.kubeconfig === undefined ? inCluster() : readKubeconfig(options.kubeconfig)
   const files = options.runDirectory === undefined ? undefined : dataDirectory(options.runDirectory)
   if (files !== undefined) claimFor(files.gatewayFile, options, connection.server)
   // The workers start while the resources are listed.
@@ -66,6 +67,12 @@ export async function runGateway(options: GatewayProcessOptions): Promise<void> 
   for (const server of servers) server.close()
   store.close()
   if (files !== undefined) release(files.gatewayFile)
+}
+
+function inCluster(): Connection {
+  const found = inClusterConnection()
+  if (found === undefined) throw new Error('there is no kubeconfig, and this is no pod of a cluster')
+  return found
 }
 
 interface State {

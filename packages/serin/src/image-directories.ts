@@ -4,7 +4,7 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 /** Image name as in the pod template (`helloworld:latest`, or without a tag) → absolute directory. */
 export type ImageDirectories = Readonly<Record<string, string>>
 
-export function readImages(file: string): ImageDirectories {
+function readImages(file: string): ImageDirectories {
   try {
     return JSON.parse(readFileSync(file, 'utf8')) as ImageDirectories
   } catch (error) {

@@ -7,7 +7,7 @@ import type { KubeObject } from '../resources/object.ts'
 import { pathOf } from '../store/remote.ts'
 import { type Client } from './client.ts'
 
-export const FIELD_MANAGER = 'serin'
+const FIELD_MANAGER = 'serin'
 const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
 export interface Resource {

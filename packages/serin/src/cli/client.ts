@@ -78,7 +78,7 @@ export class Client {
 }
 
 /** Kubernetes' Status, as far as a person needs it. */
-export interface StatusBody {
+interface StatusBody {
   readonly message?: string
   readonly reason?: string
 }

@@ -344,10 +344,14 @@ export const COMMANDS: readonly Command[] = [
   {
     name: 'gateway',
     summary: 'Run a gateway alone, for the API that a kubeconfig names',
-    usage: '--kubeconfig FILE [--bind ADDRESS] [--workers N] [--metrics HOST:PORT]',
+    usage: '[--kubeconfig FILE] [--bind ADDRESS] [--workers N] [--metrics HOST:PORT]',
     examples: [['serin gateway --kubeconfig ~/.kube/config --bind 0.0.0.0', 'the gateway of a cluster']],
     flags: {
-      kubeconfig: { type: 'string', value: 'FILE', help: 'the API to watch' },
+      kubeconfig: {
+        type: 'string',
+        value: 'FILE',
+        help: 'the API to watch (default: $KUBECONFIG, then that of the cluster this pod runs in)',
+      },
       bind: {
         type: 'string',
         value: 'ADDRESS',

@@ -9,7 +9,6 @@ export const WORKERS_MAX = 256
 
 export async function gateway(invocation: Invocation): Promise<number> {
   const kubeconfig = invocation.string('kubeconfig') ?? process.env['KUBECONFIG']
-  if (kubeconfig === undefined) throw usageError(invocation.command, 'say which API to watch: --kubeconfig FILE')
   const metricsText = invocation.string('metrics')
   const metrics = metricsText === undefined ? undefined : parseHostPort(metricsText)
   if (metricsText !== undefined && metrics === undefined) {
@@ -19,7 +18,7 @@ export async function gateway(invocation: Invocation): Promise<number> {
   const { runGateway, GatewayRunsAlready } = await import('../gateway-process.ts')
   try {
     await runGateway({
-      kubeconfig,
+      ...(kubeconfig !== undefined && { kubeconfig }),
       bind: invocation.string('bind') ?? '127.0.0.1',
       workers: workersOf(invocation),
       ...(metrics !== undefined && { metrics }),

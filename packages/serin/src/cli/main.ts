@@ -45,7 +45,7 @@ function unknownCommand(name: string): CliError {
 }
 
 /** What `serin` alone prints. */
-export function overview(): string {
+function overview(): string {
   const shown = COMMANDS.filter((command) => command.hidden !== true)
   const width = Math.max(...shown.map((command) => command.name.length))
   return [

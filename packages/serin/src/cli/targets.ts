@@ -25,7 +25,7 @@ export function kindWords(): readonly string[] {
 }
 
 /** Throws CliError with a suggestion for a word that names no kind. */
-export function kindsOf(invocation: Invocation, word: string): readonly Kind[] {
+function kindsOf(invocation: Invocation, word: string): readonly Kind[] {
   const category = KINDS.filter((kind) => kind.categories.includes(word))
   if (category.length > 0) return category
   const kind = kindOf(word)

@@ -1,6 +1,6 @@
 /** A real `serin up` for tests: ports and a data directory of its own, ended whatever happens. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -12,7 +12,7 @@ import { freePort } from '../../src/host-port.ts'
 /** Only a hang takes longer. */
 const HANG_MS = 60_000
 
-export const repository: string = join(import.meta.dirname, '../../../../..')
+const repository: string = join(import.meta.dirname, '../../../../..')
 export const example: string = join(repository, 'examples/helloworld')
 const SERIN = join(repository, 'packages/serin/bin/serin.js')
 
@@ -20,13 +20,6 @@ export interface Outcome {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
-}
-
-export interface StartOptions {
-  /** Instead of the helloworld example. */
-  readonly files?: readonly string[]
-  readonly workers?: number
-  readonly args?: readonly string[]
 }
 
 /** Runs a program to its end; never rejects for its exit code. */
@@ -163,8 +156,4 @@ export async function childrenOf(pid: number): Promise<readonly number[]> {
 export async function processesNaming(text: string): Promise<readonly string[]> {
   const { stdout } = await runProgram('ps', ['-eo', 'pid=,args='])
   return stdout.split('\n').filter((line) => line.includes(text) && !line.includes(' ps '))
-}
-
-export function readLog(serinUnderTest: SerinUnderTest): string {
-  return readFileSync(serinUnderTest.data.gatewayLog, 'utf8')
 }
