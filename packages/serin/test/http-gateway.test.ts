@@ -193,6 +193,31 @@ describe('the request', () => {
   })
 })
 
+describe('what a person wrote', () => {
+  test('cannot end a line, or become one when it is cut to octets', async () => {
+    const text = { kind: 'text', text: 'a\r\nX-Evil: 1\u010d\u010aX-Evil: 2' } as const
+    const change = { name: 'x-written', value: [text], append: false }
+    await apply({
+      routes: [
+        route(
+          'written',
+          { kind: 'prefix', value: '/written/' },
+          forward('good', {
+            rewrite: { kind: 'prefix', value: '/a b\r\nX-Evil: 3\u010d\u010a/' },
+            host: { kind: 'literal', value: 'a.test\r\nX-Evil: 4' },
+            requestHeaders: { add: [change], remove: [] },
+            responseHeaders: { add: [change], remove: [] },
+          }),
+        ),
+      ],
+    })
+    const { headers } = await get(port, '/written/x')
+    assert.equal(headers['x-evil'], undefined)
+    assert.equal(last().headers['x-evil'], undefined)
+    assert.ok(last().url.startsWith('/a%20b%0D%0AX-Evil'), last().url)
+  })
+})
+
 describe('the split', () => {
   function split(share: number): Partial<Snapshot> {
     return {

@@ -1,7 +1,7 @@
 /** Header changes as octets: what a Mapping adds and removes, and what features of the gateway add of their own. */
 import type { HeaderChange, HeaderChanges } from '../model/destination.ts'
 import { nameHash } from '../wire/field-names.ts'
-import { octetsOf } from '../wire/octets.ts'
+import { fieldText, octetsOf } from '../wire/octets.ts'
 
 export interface CompiledChanges {
   readonly add: readonly CompiledChange[]
@@ -30,7 +30,7 @@ function compileChange(change: HeaderChange): CompiledChange {
   const plain = change.value.every((part) => part.kind === 'text')
   const text = plain ? change.value.map((part) => (part.kind === 'text' ? part.text : '')).join('') : ''
   // What a person wrote must not be able to end a line (CVE-2022-35948 class); the compiler refuses it too.
-  const line = plain ? octetsOf(`${clean(change.name)}: ${clean(text)}\r\n`) : null
+  const line = plain ? octetsOf(`${fieldText(change.name)}: ${fieldText(text)}\r\n`) : null
   return { ...fieldName(change.name), change, line }
 }
 
@@ -49,9 +49,4 @@ export function joinChanges(left: CompiledChanges | null, right: CompiledChanges
 export function fieldName(name: string): FieldName {
   const lower = octetsOf(name.toLowerCase())
   return { lower, hash: nameHash(lower) }
-}
-
-export function clean(text: string): string {
-  // oxlint-disable-next-line no-control-regex
-  return text.replaceAll(/[\0\r\n]/gu, ' ')
 }

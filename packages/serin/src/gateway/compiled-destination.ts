@@ -2,9 +2,9 @@
 import type { Destination, Forward, HeaderChanges } from '../model/destination.ts'
 import type { Route } from '../model/route.ts'
 import type { Meter } from '../metrics/meter.ts'
-import { octetsOf } from '../wire/octets.ts'
+import { fieldText, octetsOf, targetText } from '../wire/octets.ts'
 import type { ClusterState } from './cluster-state.ts'
-import { clean, type CompiledChanges, compileChanges } from './compiled-changes.ts'
+import { type CompiledChanges, compileChanges } from './compiled-changes.ts'
 import { Cors } from './cors.ts'
 import type { PathRewrite } from './path-rewrite.ts'
 import { compilePattern, compileSubstitution } from './pattern.ts'
@@ -68,7 +68,7 @@ export function compileDestination(
     action: compileAction(destination, route, needs),
     meter: needs.meter(mapping, version),
     versionLines: route.split.tellVersion
-      ? octetsOf(`serin-version: ${clean(version)}\r\nserin-mapping: ${clean(mapping)}\r\n`)
+      ? octetsOf(`serin-version: ${fieldText(version)}\r\nserin-mapping: ${fieldText(mapping)}\r\n`)
       : null,
     privateCache: route.split.privateCache === true,
     isNamed: (name) => name === version || name === mapping || name === shortName,
@@ -87,7 +87,7 @@ function compileAction({ action }: Destination, route: Route, needs: Destination
         forward: action,
         cluster: needs.cluster(action.cluster)?.forPriority(action.priority) ?? null,
         rewrite: compileRewrite(action, route),
-        host: action.host?.kind === 'literal' ? octetsOf(action.host.value) : null,
+        host: action.host?.kind === 'literal' ? octetsOf(fieldText(action.host.value)) : null,
         autoHost: action.host?.kind === 'auto',
         requestChanges: compileChanges(action.requestHeaders),
         responseChanges: compileChanges(action.responseHeaders),
@@ -119,12 +119,12 @@ function compileRewrite({ rewrite }: Forward, { match }: Route): PathRewrite {
     case 'none':
       return { kind: 'none' }
     case 'prefix':
-      if (match.path.kind === 'regex') return { kind: 'whole', value: rewrite.value }
-      return { kind: 'prefix', drop: match.path.value.length, value: rewrite.value }
+      if (match.path.kind === 'regex') return { kind: 'whole', value: targetText(rewrite.value) }
+      return { kind: 'prefix', drop: match.path.value.length, value: targetText(rewrite.value) }
     case 'regex': {
       const pattern = compilePattern(rewrite.pattern, false, 'g')
       if (!pattern) return { kind: 'none' }
-      return { kind: 'regex', pattern, substitution: compileSubstitution(rewrite.substitution) }
+      return { kind: 'regex', pattern, substitution: compileSubstitution(targetText(rewrite.substitution)) }
     }
   }
 }

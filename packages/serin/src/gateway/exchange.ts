@@ -9,7 +9,7 @@ import { connectionOptions } from '../wire/connection-options.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
 import { CHUNKED } from '../wire/framing.ts'
 import { Head } from '../wire/head.ts'
-import { octetsOf } from '../wire/octets.ts'
+import { fieldText, octetsOf } from '../wire/octets.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import type { RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { Timer } from '../wire/timer-wheel.ts'
@@ -281,7 +281,7 @@ export class Exchange
   }
 
   private redirect(redirect: CompiledRedirect): void {
-    const location = redirectLocation(redirect, this.proto, this.target.path, this.queryText)
+    const location = fieldText(redirectLocation(redirect, this.proto, this.target.path, this.queryText))
     this.reply({ status: redirect.status, body: '', lines: `location: ${location}\r\n` })
   }
 

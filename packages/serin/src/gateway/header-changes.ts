@@ -31,7 +31,7 @@ export function applyChanges(out: OutBuffer, changes: CompiledChanges, values: O
     const text = valueText(addition.change.value, values)
     if (text === null) continue
     out.reserve(addition.change.name.length + text.length + 8)
-    out.latin1(`${addition.change.name}: ${text}`)
+    out.value(`${addition.change.name}: ${text}`)
     out.crlf()
   }
 }

@@ -50,7 +50,7 @@ export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: Repl
   out.octets(statusLine(reply.status))
   if (body.length > 0) {
     out.octets(CONTENT_TYPE)
-    out.latin1(reply.contentType ?? 'text/plain')
+    out.value(reply.contentType ?? 'text/plain')
     out.crlf()
   }
   if (reply.status >= 200 && reply.status !== 204 && reply.status !== 304) {
@@ -60,7 +60,7 @@ export function writeLocalReply(out: OutBuffer, reply: LocalReply, conduct: Repl
   }
   out.octets(dateLine())
   out.octets(SERVER)
-  out.latin1(settings.serverName)
+  out.value(settings.serverName)
   out.crlf()
   if (reply.lines !== undefined) out.latin1(reply.lines)
   writeChanges(out, conduct)

@@ -92,7 +92,7 @@ export function writeRequestHead(out: OutBuffer, facts: RequestHeadFacts): void 
 
   out.copy(head.buffer, head.methodStart, head.methodEnd)
   out.octet(0x20)
-  out.latin1(path)
+  out.value(path)
   out.copy(head.buffer, target.queryStart, target.end)
   out.octets(HTTP_1_1)
   writeHost(out, facts)
@@ -113,15 +113,15 @@ function mark(facts: RequestHeadFacts, which: number, start: number, end: number
 
 function writeHost(out: OutBuffer, { forward, target, endpointHost }: RequestHeadFacts): void {
   if (forward.host === null && !forward.autoHost) {
-    out.latin1(target.host)
+    out.value(target.host)
     out.crlf()
     return
   }
   if (forward.host !== null) out.octets(forward.host)
-  else out.latin1(endpointHost)
+  else out.value(endpointHost)
   out.crlf()
   out.octets(ORIGINAL_HOST)
-  out.latin1(target.host)
+  out.value(target.host)
   out.crlf()
 }
 
@@ -157,7 +157,7 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   // A gateway that does not use the peer's address (use_remote_address) adds nothing to what others say of it.
   if (before !== '' || settings.useRemoteAddress) writeForwardedFor(out, facts, before)
   out.octets(FORWARDED_PROTO)
-  out.latin1(facts.proto)
+  out.value(facts.proto)
   out.crlf()
   out.octets(REQUEST_ID)
   const start = out.position
@@ -174,13 +174,13 @@ function writeForwarding(out: OutBuffer, facts: RequestHeadFacts): void {
   }
   if (forward.rewrite.kind !== 'none' && !settings.suppressEnvoyHeaders) {
     out.octets(ORIGINAL_PATH)
-    out.latin1(target.path)
+    out.value(target.path)
     out.copy(head.buffer, target.queryStart, target.end)
     out.crlf()
   }
   if (settings.useRemoteAddress) {
     out.octets(EXTERNAL_ADDRESS)
-    out.latin1(facts.externalAddress)
+    out.value(facts.externalAddress)
     out.crlf()
   }
   out.octets(VIA)
@@ -190,9 +190,9 @@ function writeForwardedFor(out: OutBuffer, facts: RequestHeadFacts, before: stri
   out.octets(FORWARDED_FOR)
   const start = out.position
   out.reserve(before.length + OWN_LINES_BYTES)
-  out.latin1(before)
+  out.value(before)
   if (before !== '' && facts.settings.useRemoteAddress) out.octet(0x2c)
-  if (facts.settings.useRemoteAddress) out.latin1(facts.peerAddress)
+  if (facts.settings.useRemoteAddress) out.value(facts.peerAddress)
   mark(facts, MARK.forwardedFor, start, out.position)
   out.crlf()
 }
@@ -207,7 +207,7 @@ function writeFraming(out: OutBuffer, { framing, head, upgrade, method }: Reques
   }
   if (upgrade !== '') {
     out.octets(CONNECTION_UPGRADE)
-    out.latin1(upgrade)
+    out.value(upgrade)
     out.crlf()
   }
 }

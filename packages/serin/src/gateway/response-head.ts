@@ -80,7 +80,7 @@ export function writeResponseHead(out: OutBuffer, facts: ResponseHeadFacts): voi
   writeFields(out, facts)
   if (!head.has(FIELD.date)) out.octets(dateLine())
   out.octets(SERVER)
-  out.latin1(settings.serverName)
+  out.value(settings.serverName)
   out.crlf()
   if (!settings.suppressEnvoyHeaders && !facts.hidesServiceTime) {
     out.octets(SERVICE_TIME)
@@ -149,10 +149,10 @@ export function writeSwitchHead(out: OutBuffer, head: Head, protocol: string, se
   out.octets(statusLine(101))
   for (let index = 0; index < head.fieldCount; index++) if (PASSES[head.id(index)] !== 0) writeLine(out, head, index)
   out.octets(SERVER)
-  out.latin1(settings.serverName)
+  out.value(settings.serverName)
   out.crlf()
   out.octets(CONNECTION_UPGRADE)
-  out.latin1(protocol)
+  out.value(protocol)
   out.crlf()
   out.crlf()
 }

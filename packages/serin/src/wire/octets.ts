@@ -95,6 +95,23 @@ export function latin1(buffer: Buffer, start: number, end: number): string {
   return (buffer as Buffer & { latin1Slice(start: number, end: number): string }).latin1Slice(start, end)
 }
 
+/** A text that a person wrote as octets of one field value: UTF-8, and nothing in it ends the line. */
+export function fieldText(text: string): string {
+  // oxlint-disable-next-line no-control-regex
+  return Buffer.from(text, 'utf8')
+    .toString('latin1')
+    .replaceAll(/[\0\r\n]/gu, ' ')
+}
+
+/** A text that a person wrote as part of a request target: what may not stand there is percent-encoded. */
+export function targetText(text: string): string {
+  let encoded = ''
+  for (const octet of Buffer.from(text, 'utf8')) {
+    encoded += isTarget(octet) ? String.fromCharCode(octet) : `%${octet.toString(16).toUpperCase().padStart(2, '0')}`
+  }
+  return encoded
+}
+
 export const CR = 13
 export const LF = 10
 export const SP = 32

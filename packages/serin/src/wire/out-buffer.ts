@@ -89,6 +89,16 @@ export class OutBuffer {
     this.position = at
   }
 
+  /** A text within a line: what could end the line, or is no octet, becomes `?` (U+010A written as one octet is a LF: CVE-2022-35948). */
+  value(text: string): void {
+    let at = this.position
+    for (let index = 0; index < text.length; index++) {
+      const code = text.charCodeAt(index)
+      this.buffer[at++] = code > 0xff || code === 10 || code === 13 || code === 0 ? 0x3f : code
+    }
+    this.position = at
+  }
+
   /** A whole number, 0 or more. */
   decimal(value: number): void {
     let digits = 1
