@@ -1,29 +1,21 @@
 /** Every recorded case of Emissary-ingress through the real gateway, against real upstreams. */
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { resolve } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { readCases, repository } from './emissary/case.ts'
+import { readCases } from './emissary/case.ts'
+import { differences } from './emissary/differences.ts'
 import { Lane } from './emissary/lane.ts'
 import { NOT_YET } from './emissary/not-yet.ts'
 
 /** Cases at once; most of them wait for a delay they asked for. */
 const LANES = 3
 
-/** Cases in which serin differs on purpose, with the reason: the page is what counts. */
-function readDifferences(): Map<string, string> {
-  const text = readFileSync(resolve(repository, 'docs/reference/differences.md'), 'utf8')
-  const rows = text.matchAll(/^\| `([a-z]+-\d+)` \| ([^|]+) \|$/gm)
-  return new Map([...rows].map(([, id, reason]) => [id!, reason!.trim()]))
-}
-
 const cases = readCases()
-const differences = readDifferences()
+const different = differences()
 
 test('the page of differences names only cases that there are', () => {
   const ids = new Set(cases.map(({ id }) => id))
   assert.deepEqual(
-    [...differences.keys(), ...NOT_YET].filter((id) => !ids.has(id)),
+    [...different.keys(), ...NOT_YET].filter((id) => !ids.has(id)),
     [],
   )
 })
@@ -48,7 +40,7 @@ describe('recorded cases', { concurrency: LANES }, () => {
       const lane = free.pop()!
       try {
         const problems = await lane.run(testCase)
-        const reason = differences.get(id)
+        const reason = different.get(id)
         if (reason === undefined) assert.deepEqual(problems, [])
         else assert.notDeepEqual(problems, [], `differences.md says that it differs; it does not: ${reason}`)
       } finally {

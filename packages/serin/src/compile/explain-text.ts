@@ -5,9 +5,8 @@ import type { UpstreamExplanation } from './explain-upstream.ts'
 /** Lines; `✓` and `✗` stand before what matched and what did not. Pure. */
 export function explanationText(explanation: Explanation): string {
   const { request, listener, host, considered, passedOver, shares, choice, upstream, outcome } = explanation
-  const query = request.query === '' ? '' : `?${request.query}`
   const lines = [
-    `${request.method} ${request.path}${query}  host ${request.host === '' ? '(none)' : request.host}${request.secure ? ', secure' : ''}`,
+    `${request.method} ${request.path}${request.query}  host ${request.host === '' ? '(none)' : request.host}${request.secure ? ', secure' : ''}`,
   ]
   if (listener !== undefined) lines.push(`Listener ${listener.name}, port ${listener.port}`)
   if (host !== undefined) lines.push(`Host ${host.name} (${host.hostname})`)

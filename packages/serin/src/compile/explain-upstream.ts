@@ -43,7 +43,7 @@ export function explainUpstream(
     case 'redirect':
       return { ...base, summary: `${action.status} to ${locationOf(action, match, facts)}` }
     case 'forward': {
-      const path = upstreamPath(action, match, facts.path) + (facts.query === '' ? '' : `?${facts.query}`)
+      const path = upstreamPath(action, match, facts.path) + facts.query
       const host = action.host?.kind === 'literal' ? action.host.value : facts.host
       const endpoints = endpointsOf(cluster)
       const first = endpoints.length === 0 ? '503, it has no endpoint' : endpoints.join(', ')
@@ -83,7 +83,7 @@ function pathRewrite(rewrite: Forward['rewrite'], match: PathMatch): PathRewrite
 }
 
 function locationOf({ host, path }: Redirect, match: PathMatch, facts: Facts): string {
-  const query = facts.query === '' || (path.kind === 'path' && path.value.includes('?')) ? '' : `?${facts.query}`
+  const query = path.kind === 'path' && path.value.includes('?') ? '' : facts.query
   return `http://${host}${redirectPath(path, match, facts.path)}${query}`
 }
 

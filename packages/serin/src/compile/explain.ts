@@ -54,6 +54,7 @@ export interface Explanation {
     readonly method: string
     readonly host: string
     readonly path: string
+    /** With its question mark, or empty. */
     readonly query: string
     readonly secure: boolean
   }
@@ -124,7 +125,7 @@ function readUrl(text: string): Url {
     authority,
     port: port === undefined ? defaultPort : Number(port),
     path: mark === -1 ? target : target.slice(0, mark),
-    query: mark === -1 ? '' : target.slice(mark + 1),
+    query: mark === -1 ? '' : target.slice(mark),
   }
 }
 
@@ -137,8 +138,9 @@ function findListener(listeners: readonly Listener[], { port }: Url): Listener |
 function readFacts(snapshot: Snapshot, request: ExplainRequest, url: Url, listener: Listener | undefined): Facts {
   const { settings } = snapshot
   const headers = new Map<string, string>()
-  for (const [name, value] of request.headers ?? []) {
+  for (const [name, given] of request.headers ?? []) {
     const key = name.toLowerCase()
+    const value = given.trim()
     const before = headers.get(key)
     headers.set(key, before === undefined ? value : `${before},${value}`)
   }
@@ -225,7 +227,7 @@ function route(snapshot: Snapshot, facts: Facts, host: VirtualHost): Routed {
 function insecureOutcome({ insecure, name }: VirtualHost, { secure, path, host, query }: Facts): string | undefined {
   if (secure || insecure === 'route' || path.startsWith(ACME_CHALLENGE)) return undefined
   if (insecure === 'reject') return `404: the request is not secure and Host ${name} rejects it`
-  return `301 to https://${host.replace(/:80$/, '')}${path}${query === '' ? '' : `?${query}`}: the request is not secure and Host ${name} redirects it`
+  return `301 to https://${host.replace(/:80$/, '')}${path}${query}: the request is not secure and Host ${name} redirects it`
 }
 
 function served(
@@ -286,7 +288,7 @@ function pathMatches({ kind, value }: Route['match']['path'], path: string, fold
 }
 
 function pseudoOrHeader(name: string, facts: Facts): string | undefined {
-  if (name === ':path') return facts.query === '' ? facts.path : `${facts.path}?${facts.query}`
+  if (name === ':path') return facts.path + facts.query
   if (name === ':authority') return facts.host
   if (name === ':method') return facts.method
   return name === ':scheme' ? (facts.secure ? 'https' : 'http') : facts.header(name)
@@ -294,7 +296,7 @@ function pseudoOrHeader(name: string, facts: Facts): string | undefined {
 
 /** The first of that name, undecoded. */
 function parameter(query: string, name: string): string | undefined {
-  for (const pair of query.split('&')) {
+  for (const pair of query.slice(1).split('&')) {
     const [key = '', ...value] = pair.split('=')
     if (key === name) return value.join('=')
   }
