@@ -30,6 +30,7 @@ export class ClusterState {
       connectTimeoutMs: 0,
       idleTimeoutMs: 0,
       limits: cluster.limits.default,
+      http2: false,
       tls: null,
       connections: 0,
       pending: 0,
@@ -49,7 +50,7 @@ export class ClusterState {
     this.conduct.connectTimeoutMs = cluster.connectTimeoutMs
     this.conduct.idleTimeoutMs = cluster.idleTimeoutMs ?? this.context.limits.upstreamIdleMs
     this.conduct.limits = cluster.limits[this.priority]
-    this.setTls(cluster)
+    this.setTransport(cluster)
     this.high?.update(cluster, meter)
     if (cluster.source.kind === 'endpoints') {
       this.dns?.stop()
@@ -92,12 +93,13 @@ export class ClusterState {
     return this.endpoints[this.cursor++]!
   }
 
-  /** Connections that were secured otherwise are not used any more. */
-  private setTls(cluster: Cluster): void {
-    const tls = cluster.tls ?? null
-    const before = this.conduct.tls
-    this.conduct.tls = tls
-    if (before === tls || JSON.stringify(before) === JSON.stringify(tls)) return
+  /** Connections that speak otherwise, or were secured otherwise, are not used any more. */
+  private setTransport(cluster: Cluster): void {
+    const { conduct } = this
+    const before = JSON.stringify([conduct.http2, conduct.tls])
+    conduct.http2 = cluster.protocol === 'http2'
+    conduct.tls = cluster.tls ?? null
+    if (JSON.stringify([conduct.http2, conduct.tls]) === before) return
     const endpoints = this.endpoints.map(({ endpoint }) => endpoint)
     this.setEndpoints([])
     this.setEndpoints(endpoints)

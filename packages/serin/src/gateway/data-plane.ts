@@ -11,9 +11,11 @@ import type { Limits } from '../wire/limits.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import { type RequestHandler, ServerConnection } from '../wire/server-connection.ts'
 import { READ_BYTES, type TcpHandle, TcpLink } from '../wire/tcp.ts'
+import { socketOf } from '../wire/tls.ts'
 import { TimerWheel } from '../wire/timer-wheel.ts'
 import type { RouteQuery } from './compiled-route.ts'
 import { writeLocalReply } from './local-reply.ts'
+import { Http2Session } from './http2-listener.ts'
 import { FrontDoor } from './front-door.ts'
 import {
   EMPTY_PLAN,
@@ -54,6 +56,8 @@ export interface ListenerState {
 export interface Guest {
   readonly listener: ListenerState
   readonly peerAddress: string
+  /** Somebody else has its connection now. */
+  readonly handedOver: boolean
   /** It should end soon. */
   stop(): void
   destroy(): void
@@ -137,8 +141,13 @@ export class DataPlane implements ClientContext, PlanNeeds {
   }
 
   /** HTTP/1.1 on a connection that has been let in. */
-  serve(link: Link, listener: ListenerState, secure: SecureClient | null): ServerConnection<ClientOfListener> {
-    const client = new ClientOfListener(this, listener, secure)
+  serve(
+    link: Link,
+    listener: ListenerState,
+    secure: SecureClient | null,
+    speaks: ClientOfListener['speaks'] = 'http1',
+  ): ServerConnection<ClientOfListener> {
+    const client = new ClientOfListener(this, listener, secure, speaks)
     const connection = new ServerConnection(link, client)
     client.id = ++this.connectionId
     this.connections.add(connection)
@@ -148,13 +157,20 @@ export class DataPlane implements ClientContext, PlanNeeds {
     return connection
   }
 
+  /** No more is taken. */
+  get isFull(): boolean {
+    return this.connections.size + this.guests.size >= this.limits.connectionsPerWorkerMax
+  }
+
   addGuest(guest: Guest): void {
     this.guests.add(guest)
     this.countClient(guest.peerAddress, 1)
   }
 
   removeGuest(guest: Guest): void {
-    if (this.guests.delete(guest)) this.countClient(guest.peerAddress, -1)
+    if (!this.guests.delete(guest)) return
+    this.countClient(guest.peerAddress, -1)
+    if (!guest.handedOver) guest.listener.plan.meter.count(CELL.connectionsClosed)
   }
 
   /** Ends the connections that came in by a Listener, after the answers that are due. */
@@ -226,8 +242,17 @@ export class ClientOfListener {
   readonly secure: SecureClient | null
   id = 0
 
-  constructor(dataPlane: DataPlane, listener: ListenerState, secure: SecureClient | null) {
+  /** A connection of HTTP/1.1, or a stream of HTTP/2. */
+  readonly speaks: 'http1' | 'stream'
+
+  constructor(
+    dataPlane: DataPlane,
+    listener: ListenerState,
+    secure: SecureClient | null,
+    speaks: 'http1' | 'stream' = 'http1',
+  ) {
     this.secure = secure
+    this.speaks = speaks
     this.dataPlane = dataPlane
     this.listener = listener
     this.limits = dataPlane.plan.clientLimits ?? dataPlane.limits
@@ -252,8 +277,19 @@ export class ClientOfListener {
     this.dataPlane.onBug(error)
   }
 
+  onHttp2(connection: ServerConnection<ClientOfListener>, octets: Buffer): void {
+    const { dataPlane, listener, secure } = this
+    const { link } = connection
+    const { peerAddress } = link
+    dataPlane.forget(connection)
+    // Over TLS it is agreed on by ALPN, or not at all.
+    if (link instanceof TcpLink)
+      new Http2Session(dataPlane, listener, socketOf(link.release(), octets), peerAddress, secure)
+    else link.destroy()
+  }
+
   onConnectionClosed(connection: ServerConnection<ClientOfListener>): void {
-    this.listener.plan.meter.count(CELL.connectionsClosed)
+    if (this.speaks === 'http1') this.listener.plan.meter.count(CELL.connectionsClosed)
     this.dataPlane.forget(connection)
   }
 }

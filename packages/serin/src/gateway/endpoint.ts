@@ -6,6 +6,7 @@ import type { Link, LinkOwner } from '../wire/link.ts'
 import { connectTcp } from '../wire/tcp.ts'
 import { connectTls } from '../wire/tls.ts'
 import { Timer } from '../wire/timer-wheel.ts'
+import { Http2Upstream } from './http2-upstream.ts'
 import { upstreamContext } from './tls-context.ts'
 
 /** Who asks for a connection. */
@@ -20,6 +21,8 @@ export interface EndpointConduct {
   connectTimeoutMs: number
   idleTimeoutMs: number
   limits: CircuitBreaker
+  /** Requests go over HTTP/2. */
+  http2: boolean
   /** How connections are secured; null: they are not. */
   tls: UpstreamTls | null
   /** Connections of all endpoints of the cluster. */
@@ -49,6 +52,7 @@ export class EndpointState implements ConnectionKeeper {
   private readonly waiting: ConnectionSeeker[] = []
   private readonly attempts: Set<Attempt> = new Set<Attempt>()
   private retired = false
+  private http2: Http2Upstream | null = null
   private readonly idleTimer: Timer = new Timer(this)
   /** How many of the idle connections were not used since the timer was set. */
   private idleUnused = 0
@@ -89,6 +93,11 @@ export class EndpointState implements ConnectionKeeper {
   /** Opens a connection for `seeker`, or lets it wait for one where there are as many as there may be. */
   open(seeker: ConnectionSeeker): void {
     const { conduct } = this
+    if (conduct.http2) {
+      this.http2 ??= new Http2Upstream(this.endpoint, this.context, conduct)
+      this.http2.open(seeker)
+      return
+    }
     if (conduct.connections >= conduct.limits.connectionsMax) {
       const full = this.waiting.length >= this.context.limits.queuedPerEndpointMax
       if (full || conduct.pending >= conduct.limits.pendingRequestsMax) seeker.onNoConnection(FAULTS.overflow)
@@ -101,6 +110,7 @@ export class EndpointState implements ConnectionKeeper {
 
   /** The seeker went away before it had a connection. */
   withdraw(seeker: ConnectionSeeker): void {
+    this.http2?.withdraw(seeker)
     const at = this.waiting.indexOf(seeker)
     if (at >= 0) {
       this.waiting.splice(at, 1)
@@ -112,6 +122,7 @@ export class EndpointState implements ConnectionKeeper {
   /** The endpoint left the Cluster: idle connections go now, busy ones when their request is over. */
   retire(): void {
     this.retired = true
+    this.http2?.retire()
     for (const connection of this.idle.splice(0)) connection.destroy()
     this.context.wheel.remove(this.idleTimer)
     for (const seeker of this.waiting.splice(0)) {

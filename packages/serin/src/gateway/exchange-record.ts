@@ -49,6 +49,7 @@ export class ExchangeRecord implements AccessEntry {
   connectionId = 0
   destination: CompiledDestination | null = null
   http10 = false
+  http2 = false
   /** Where some values stand in the head as sent: see MARK. */
   readonly marks: Int32Array = new Int32Array(MARKS_LENGTH)
   /** The head as sent upstream; empty if it never was. */
@@ -80,7 +81,7 @@ export class ExchangeRecord implements AccessEntry {
   }
 
   get protocol(): string {
-    return this.http10 ? 'HTTP/1.0' : 'HTTP/1.1'
+    return this.http2 ? 'HTTP/2' : this.http10 ? 'HTTP/1.0' : 'HTTP/1.1'
   }
 
   get upstreamPath(): string | undefined {

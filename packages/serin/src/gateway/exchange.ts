@@ -172,6 +172,7 @@ export class Exchange
     this.startTime = this.plane.wheel.time
     this.startMs = Date.now()
     this.connectionId = client.id
+    this.http2 = client.speaks === 'stream'
     this.peerAddress = connection.link.peerAddress
     client.listener.plan.meter.started()
   }
@@ -522,7 +523,7 @@ export class Exchange
     this.requestEnded = true
     this.requestMs = this.plane.wheel.time - this.startTime
     if (this.state === 'held') this.hold!.endBody()
-    else if (this.state === 'sent' || this.state === 'connecting') this.endRequest()
+    else if (this.state === 'sent' || this.state === 'connecting' || this.state === 'answering') this.endRequest()
   }
 
   /** The last of it goes out, and the time for its answer begins. */
@@ -691,9 +692,10 @@ export class Exchange
 
   onResponseComplete(): void {
     const { plane } = this
+    const trailers = this.http2 && this.upstream !== null ? this.upstream.trailers : ''
     this.upstream = null
     if (this.compressor !== null) return
-    if (this.clientFraming === 'chunked') plane.toClient.octets(LAST_CHUNK)
+    if (this.clientFraming === 'chunked') writeLastChunk(plane.toClient, trailers)
     this.connection.write(plane.toClient)
   }
 
@@ -933,4 +935,14 @@ function writeChunk(out: OutBuffer, buffer: Buffer, start: number, end: number):
   out.crlf()
   out.copy(buffer, start, end)
   out.crlf()
+}
+
+/** `trailers`: only for a client that takes them. */
+function writeLastChunk(out: OutBuffer, trailers: string): void {
+  if (trailers === '') {
+    out.octets(LAST_CHUNK)
+    return
+  }
+  out.reserve(trailers.length + LAST_CHUNK.length)
+  out.latin1(`0\r\n${trailers}\r\n`)
 }

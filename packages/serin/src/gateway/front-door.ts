@@ -10,6 +10,7 @@ import type { TcpLink } from '../wire/tcp.ts'
 import { type AcceptOptions, acceptTls } from '../wire/tls.ts'
 import { Timer } from '../wire/timer-wheel.ts'
 import type { DataPlane, Guest, ListenerState } from './data-plane.ts'
+import { Http2Session } from './http2-listener.ts'
 import { findHost, type HostPlan } from './plan.ts'
 import { TcpProxy } from './tcp-proxy.ts'
 import { findTcpRoute } from './tcp-route.ts'
@@ -27,6 +28,7 @@ export class FrontDoor implements Guest, LinkOwner {
   private gathered: Buffer = Buffer.alloc(0)
   private handshake: TLSSocket | null = null
   private over = false
+  handedOver = false
 
   constructor(plane: DataPlane, listener: ListenerState, link: TcpLink) {
     this.plane = plane
@@ -85,6 +87,7 @@ export class FrontDoor implements Guest, LinkOwner {
       this.destroy()
       return
     }
+    this.handedOver = true
     const connection = plane.serve(link, listener, null)
     this.leave()
     connection.onOctets(gathered, gathered.length)
@@ -114,10 +117,16 @@ export class FrontDoor implements Guest, LinkOwner {
     }
     plane.wheel.touch()
     const tcp = listener.plan.tcp === null ? null : findTcpRoute(listener.plan.tcp, hello.serverName ?? '')
+    this.handedOver = true
+    const secure = { hostname: host.host.hostname, serverName: hello.serverName ?? '' }
+    if (!tcp && socket.alpnProtocol === 'h2') {
+      new Http2Session(plane, listener, socket, this.peerAddress, secure)
+      this.leave()
+      return
+    }
     const link = new StreamLink(socket, this)
     if (tcp) new TcpProxy(plane, listener, link, tcp)
-    else if (listener.plan.listener.protocol === 'https')
-      plane.serve(link, listener, { hostname: host.host.hostname, serverName: hello.serverName ?? '' })
+    else if (listener.plan.listener.protocol === 'https') plane.serve(link, listener, secure)
     else link.destroy()
     this.leave()
   }
@@ -129,6 +138,7 @@ export class FrontDoor implements Guest, LinkOwner {
       this.destroy()
       return
     }
+    this.handedOver = true
     new TcpProxy(plane, listener, link, route)
     this.leave()
   }

@@ -19,6 +19,7 @@ const OUT_BYTES = 4096
 export class TcpProxy implements Guest {
   readonly listener: ListenerState
   readonly peerAddress: string
+  readonly handedOver = false
   private readonly plane: DataPlane
   private readonly client: Link
   private readonly idleMs: number

@@ -28,6 +28,11 @@ export class BodyReader {
     return this.finished
   }
 
+  /** Lines after a chunked body. */
+  get trailers(): string {
+    return this.framing === CHUNKED ? this.chunked.trailerText : ''
+  }
+
   /** True if a FIN now is the end of the message. */
   get endsWithClose(): boolean {
     return this.framing === UNTIL_CLOSE

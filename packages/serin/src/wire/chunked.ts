@@ -1,6 +1,6 @@
 /**
  * Decoder of the chunked coding (RFC 9112 §7.1), octet by octet where it must be and a span at a time where it can be.
- * Extensions are checked and dropped; trailers are parsed strictly and dropped. No allocation.
+ * Extensions are checked and dropped; trailers are parsed strictly. No allocation but for trailers.
  */
 import { hexValue, HTAB, isToken, isValue, CR, LF, SP } from './octets.ts'
 import type { Limits } from './limits.ts'
@@ -54,6 +54,8 @@ export class ChunkedDecoder {
   private extensionBytes = 0
   private trailerBytes = 0
   private trailers = 0
+  /** The trailer fields of the message, each with its CRLF: for a next hop that takes them. */
+  trailerText = ''
 
   reset(): void {
     this.state = 'size-first'
@@ -63,6 +65,7 @@ export class ChunkedDecoder {
     this.extensionBytes = 0
     this.trailerBytes = 0
     this.trailers = 0
+    this.trailerText = ''
   }
 
   /** Whether the last octet of the message was seen. */
@@ -196,9 +199,11 @@ export class ChunkedDecoder {
     return MORE
   }
 
-  /** trailer-section CRLF: the grammar of fields, nothing of it kept (RFC 9110 §6.5.1 lets us drop them). */
+  /** trailer-section CRLF: the grammar of fields. Most are dropped (RFC 9110 §6.5.1 lets us). */
   private trailer(octet: number, state: TrailerState, limits: Limits): number {
     if (++this.trailerBytes > limits.trailerBytesMax) return TRAILER_TOO_LARGE
+    if (state !== 'end-lf' && (state !== 'trailer-first' || octet !== CR))
+      this.trailerText += String.fromCharCode(octet)
     switch (state) {
       case 'trailer-first':
         if (octet === CR) this.state = 'end-lf'

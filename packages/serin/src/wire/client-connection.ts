@@ -109,6 +109,11 @@ export class ClientConnection implements LinkOwner {
     return this.body.bytes
   }
 
+  /** Trailer fields of the response, each with its CRLF; '' if there are none. */
+  get trailers(): string {
+    return this.body.trailers
+  }
+
   write(out: OutBuffer): void {
     this.link.write(out)
   }

@@ -7,6 +7,7 @@ import { BAD_CHUNK, BAD_TRAILER, DATA, END, MORE } from './chunked.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import { CHUNKED, requestFraming, UNFRAMED } from './framing.ts'
 import { type Head, NEED_MORE, parseRequestHead, REFUSED } from './head.ts'
+import { startsPreface } from './http2-fields.ts'
 import type { Limits } from './limits.ts'
 import type { Link, LinkOwner } from './link.ts'
 import type { OutBuffer } from './out-buffer.ts'
@@ -46,6 +47,8 @@ export interface ServerContext {
   readonly head: Head
   handlerFor(connection: ServerConnection): RequestHandler
   onConnectionClosed(connection: ServerConnection): void
+  /** Takes the link of a client that begins to speak HTTP/2; absent: it is refused. `octets` have been read. */
+  onHttp2?(connection: ServerConnection, octets: Buffer): void
   /** An exception while a connection was worked on: the connection is closed, the others serve on. */
   onBug(error: unknown): void
 }
@@ -221,6 +224,20 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   /** Takes no new request; closes at once if idle. */
+  /** The client speaks HTTP/2 (RFC 9113 §3.3): whoever can takes the link over, with what has been read. */
+  private handOver(octets: Buffer): void {
+    const { context } = this
+    if (context.onHttp2 === undefined) {
+      this.refuse(FAULTS.badVersion)
+      return
+    }
+    const read = Buffer.from(octets)
+    this.state = 'closed'
+    context.wheel.remove(this.timer)
+    context.wheel.remove(this.writeTimer)
+    context.onHttp2(this, read)
+  }
+
   stop(): void {
     this.stopping = true
     if (this.state === 'idle') this.close()
@@ -370,6 +387,10 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
       return at
     }
     if (after === REFUSED) {
+      if (this.requests === 0 && startsPreface(buffer, at, end)) {
+        this.handOver(buffer.subarray(at, end))
+        return end
+      }
       this.refuse(head.fault ?? FAULTS.badRequestLine)
       return end
     }

@@ -46,7 +46,11 @@ export function acceptTls(
     if (secured === null) socket.destroy()
     done(secured)
   }
-  socket.once('secure', () => settle(isTrusted(socket, options) ? socket : null))
+  socket.once('secure', () => {
+    // `tls.Server` would say so; node:http2 waits for it.
+    ;(socket as unknown as { secureConnecting: boolean }).secureConnecting = false
+    settle(isTrusted(socket, options) ? socket : null)
+  })
   socket.on('error', () => settle(null))
   socket.once('close', () => settle(null))
   return socket

@@ -1,0 +1,108 @@
+/** HTTP/2 clients (RFC 9113), by Node's own module: every stream is served like a connection with one request. */
+import { constants, performServerHandshake, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import { requestHeadOf, type RawFields } from '../wire/http2-fields.ts'
+import { Http2ServerLink } from '../wire/http2-server-link.ts'
+import type { DataPlane, Guest, ListenerState, SecureClient } from './data-plane.ts'
+
+/** Streams of one client at a time (Envoy's default is 100). */
+const STREAMS_MAX = 100
+/** Kilobytes of state that Node keeps of one session, heads and buffered data included. */
+const SESSION_MEMORY_MB_MAX = 4
+/** Streams that a client may reset before they are answered, refilled by as many a second (CVE-2023-44487). */
+const RESETS_MAX = 100
+const RESETS_PER_SECOND = 10
+/** SETTINGS entries in a frame, PINGs and SETTINGS without an answer, frames that are no frames. */
+const SETTINGS_MAX = 32
+const PINGS_MAX = 10
+const INVALID_FRAMES_MAX = 20
+/** Of a stream's body before the endpoint has taken it. */
+const WINDOW_BYTES = 256 * 1024
+
+export class Http2Session implements Guest {
+  readonly listener: ListenerState
+  readonly peerAddress: string
+  handedOver = false
+  private readonly plane: DataPlane
+  private readonly secure: SecureClient | null
+  private readonly session: ServerHttp2Session
+  private resetsLeft = RESETS_MAX
+  private refilledAt: number
+
+  constructor(
+    plane: DataPlane,
+    listener: ListenerState,
+    socket: Duplex,
+    peerAddress: string,
+    secure: SecureClient | null,
+  ) {
+    this.plane = plane
+    this.listener = listener
+    this.peerAddress = peerAddress
+    this.secure = secure
+    this.refilledAt = plane.wheel.time
+    plane.addGuest(this)
+    const { headBytesMax, fieldsMax, idleMs } = plane.plan.clientLimits ?? plane.limits
+    this.session = performServerHandshake(socket, {
+      maxSessionMemory: SESSION_MEMORY_MB_MAX,
+      maxSettings: SETTINGS_MAX,
+      maxOutstandingPings: PINGS_MAX,
+      maxOutstandingSettings: PINGS_MAX,
+      maxSessionInvalidFrames: INVALID_FRAMES_MAX,
+      maxHeaderListPairs: fieldsMax,
+      settings: {
+        maxConcurrentStreams: STREAMS_MAX,
+        initialWindowSize: WINDOW_BYTES,
+        maxHeaderListSize: headBytesMax,
+        enablePush: false,
+      },
+    } as Parameters<typeof performServerHandshake>[1])
+    this.session.on('stream', (stream: ServerHttp2Stream, _headers: object, flags: number, raw: RawFields) =>
+      this.onStream(stream, flags, raw),
+    )
+    this.session.on('error', () => this.session.destroy())
+    this.session.on('close', () => plane.removeGuest(this))
+    if (idleMs > 0) this.session.setTimeout(idleMs, () => this.session.close())
+    if (plane.draining) this.stop()
+  }
+
+  /** GOAWAY; streams that are under way are finished. */
+  stop(): void {
+    this.session.close()
+  }
+
+  destroy(): void {
+    this.session.destroy()
+  }
+
+  private onStream(stream: ServerHttp2Stream, flags: number, raw: RawFields): void {
+    const { plane, listener, secure } = this
+    plane.wheel.touch()
+    const bodyless = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0
+    const head = requestHeadOf(raw, bodyless)
+    if (head === null || plane.isFull) {
+      stream.on('error', () => undefined)
+      stream.close(head === null ? constants.NGHTTP2_PROTOCOL_ERROR : constants.NGHTTP2_REFUSED_STREAM)
+      return
+    }
+    const toHead = head.subarray(0, 5).toString('latin1') === 'HEAD '
+    const chunked = !bodyless && !raw.includes('content-length')
+    const link = new Http2ServerLink(stream, this.peerAddress, toHead, chunked)
+    const connection = plane.serve(link, listener, secure, 'stream')
+    link.onAnswered = () => process.nextTick(() => connection.destroy())
+    stream.on('close', () => this.noteReset(stream))
+    link.listen(bodyless)
+    connection.onOctets(head, head.length)
+  }
+
+  /** A client that opens streams and resets them makes work for nothing. */
+  private noteReset(stream: ServerHttp2Stream): void {
+    if (stream.rstCode === constants.NGHTTP2_NO_ERROR || !stream.aborted) return
+    const { time } = this.plane.wheel
+    const refill = ((time - this.refilledAt) / 1000) * RESETS_PER_SECOND
+    this.refilledAt = time
+    this.resetsLeft = Math.min(RESETS_MAX, this.resetsLeft + refill) - 1
+    if (this.resetsLeft < 0 && !this.session.destroyed)
+      this.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
+  }
+}
