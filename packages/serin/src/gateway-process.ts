@@ -19,6 +19,7 @@ import { type Connection, inClusterConnection, readKubeconfig } from './store/ku
 import { openRemoteStore } from './store/remote.ts'
 import { createTextServer, listenOnSocket, type TextAnswer } from './unix-http.ts'
 import { VERSION } from './version.ts'
+import { parseLimits } from './wire/limits-text.ts'
 
 /** Requests that are not done by then are cut off. */
 const DRAIN_MS_MAX = 30_000
@@ -47,7 +48,12 @@ export async function runGateway(options: GatewayProcessOptions): Promise<void> 
   const files = options.runDirectory === undefined ? undefined : dataDirectory(options.runDirectory)
   if (files !== undefined) claimFor(files.gatewayFile, options, connection.server)
   // The workers start while the resources are listed.
-  const starting = startGateway({ workers: options.workers, bind: options.bind, onNotice: log })
+  const starting = startGateway({
+    workers: options.workers,
+    bind: options.bind,
+    limits: parseLimits(process.env['SERIN_LIMITS']),
+    onNotice: log,
+  })
   const store = openRemoteStore(connection)
   const resources = watchGatewayResources(store, logError('watch'))
   const state: State = { isReady: false, problems: [] }

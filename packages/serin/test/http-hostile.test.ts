@@ -209,7 +209,7 @@ describe('a client that', () => {
   let started: Started
 
   before(async () => {
-    started = await start({ headMs: 300, bodyGraceMs: 300, writeStallMs: 300, idleMs: 60_000 })
+    started = await start({ headMs: 300, bodyGraceMs: 300, writeStallMs: 300, idleMs: 0 })
   })
 
   after(() => started.gateway.drain({ withinMs: 100 }))

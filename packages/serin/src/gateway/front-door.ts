@@ -42,7 +42,7 @@ export class FrontDoor implements Guest, LinkOwner {
   start(): void {
     if (this.listener.plan.listener.protocol === 'tcp') this.proxy('')
     else {
-      this.plane.wheel.set(this.timer, this.plane.limits.headMs)
+      this.plane.wheel.limit(this.timer, this.plane.limits.headMs)
       this.link.resume()
     }
   }

@@ -101,7 +101,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   start(): void {
-    this.context.wheel.set(this.timer, this.context.limits.headMs)
+    this.context.wheel.limit(this.timer, this.context.limits.headMs)
     this.link.resume()
   }
 
@@ -382,7 +382,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     if (after === NEED_MORE) {
       if (this.state === 'idle') {
         this.state = 'head'
-        this.context.wheel.set(this.timer, limits.headMs)
+        this.context.wheel.limit(this.timer, limits.headMs)
       }
       return at
     }
@@ -417,7 +417,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     if (framing === 0) this.context.wheel.clear(this.timer)
     else {
       this.bodyMark = 0
-      this.context.wheel.set(this.timer, this.context.limits.bodyGraceMs)
+      this.context.wheel.limit(this.timer, this.context.limits.bodyGraceMs)
     }
     this.handler = this.context.handlerFor(this)
     this.handler.onRequest(head, framing)
@@ -464,7 +464,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
       this.close()
       return
     }
-    this.context.wheel.set(this.timer, this.context.limits.idleMs)
+    this.context.wheel.limit(this.timer, this.context.limits.idleMs)
     if (this.pending.length > 0) this.workOnPending()
     else if (!this.working) {
       if (this.halfClosed) this.destroy()
@@ -482,7 +482,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     this.state = 'draining'
     this.drainedBytes = 0
     this.bodyPaused = false
-    this.context.wheel.set(this.timer, this.context.limits.bodyGraceMs)
+    this.context.wheel.limit(this.timer, this.context.limits.bodyGraceMs)
     this.workOnPending()
   }
 
@@ -500,14 +500,14 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     // Where we do not read, because the upstream does not, the client is not to blame.
     if (enough || this.bodyPaused) {
       this.bodyMark = this.body.bytes
-      wheel.set(this.timer, limits.bodyGraceMs)
+      wheel.limit(this.timer, limits.bodyGraceMs)
     } else this.bodyFault(FAULTS.bodyTimeout)
   }
 
   private watchWriting(): void {
     if (this.writeTimer.due !== 0) return
     this.writeMark = this.link.waitingBytes
-    this.context.wheel.set(this.writeTimer, this.context.limits.writeStallMs)
+    this.context.wheel.limit(this.writeTimer, this.context.limits.writeStallMs)
   }
 
   /** A client that takes octets, however slowly, is not stalled. */

@@ -54,6 +54,12 @@ export class TimerWheel {
     this.link(timer)
   }
 
+  /** The same for a limit that a person may have switched off with 0. */
+  limit(timer: Timer, ms: number): void {
+    if (ms > 0) this.set(timer, ms)
+    else this.clear(timer)
+  }
+
   clear(timer: Timer): void {
     timer.due = 0
   }
