@@ -86,6 +86,7 @@ test('redirects, missing routes, missing Listeners and insecure requests say so'
   assert.match(ask('/old/x?y=1').outcome, /301 to http:\/\/example\.com\/new\/x\?y=1/)
   assert.match(ask('/nothing').outcome, /^404/)
   assert.match(ask('http://localhost:9999/hello/').outcome, /nothing listens on port 9999/)
+  assert.equal(ask('http://localhost/hello/').listener?.port, 8080, 'a URL without a port means the gateway')
   assert.match(
     ask('http://strict.example.com:8080/hello/', { headers: [['Host', 'strict.example.com']] }).outcome,
     /^301 to https/,

@@ -109,6 +109,7 @@ export function explain(snapshot: Snapshot, request: ExplainRequest): Explanatio
 interface Url {
   readonly scheme: string
   readonly authority: string
+  /** As written; absent: a person who leaves it out means the gateway, wherever it listens. */
   readonly port: number | undefined
   readonly path: string
   readonly query: string
@@ -119,20 +120,21 @@ function readUrl(text: string): Url {
   const target = rest.startsWith('/') ? rest : `/${rest}`
   const mark = target.indexOf('?')
   const [, port] = /:(\d+)$/.exec(authority) ?? []
-  const defaultPort = authority === '' ? undefined : scheme === 'https' ? 443 : 80
   return {
     scheme: scheme.toLowerCase(),
     authority,
-    port: port === undefined ? defaultPort : Number(port),
+    port: port === undefined ? undefined : Number(port),
     path: mark === -1 ? target : target.slice(0, mark),
     query: mark === -1 ? '' : target.slice(mark),
   }
 }
 
-/** Without a port in the URL: the first Listener that speaks HTTP. */
-function findListener(listeners: readonly Listener[], { port }: Url): Listener | undefined {
+/** Without a port in the URL: the scheme's own port if a Listener has it, else the first Listener of that scheme, else any that speaks HTTP. */
+function findListener(listeners: readonly Listener[], { port, scheme }: Url): Listener | undefined {
   const speaking = listeners.filter(({ protocol }) => protocol === 'http' || protocol === 'https')
-  return port === undefined ? speaking[0] : speaking.find((listener) => listener.port === port)
+  const on = (wanted: number): Listener | undefined => speaking.find((listener) => listener.port === wanted)
+  if (port !== undefined) return on(port)
+  return on(scheme === 'https' ? 443 : 80) ?? speaking.find(({ protocol }) => protocol === scheme) ?? speaking[0]
 }
 
 function readFacts(snapshot: Snapshot, request: ExplainRequest, url: Url, listener: Listener | undefined): Facts {
