@@ -4,7 +4,6 @@ import { after, before, describe, test } from 'node:test'
 import { readCases } from './emissary/case.ts'
 import { differences } from './emissary/differences.ts'
 import { Lane } from './emissary/lane.ts'
-import { NOT_YET } from './emissary/not-yet.ts'
 
 /** Cases at once; most of them wait for a delay they asked for. */
 const LANES = 3
@@ -15,7 +14,7 @@ const different = differences()
 test('the page of differences names only cases that there are', () => {
   const ids = new Set(cases.map(({ id }) => id))
   assert.deepEqual(
-    [...different.keys(), ...NOT_YET].filter((id) => !ids.has(id)),
+    [...different.keys()].filter((id) => !ids.has(id)),
     [],
   )
 })
@@ -35,8 +34,7 @@ describe('recorded cases', { concurrency: LANES }, () => {
 
   for (const testCase of cases) {
     const { id, title } = testCase
-    const todo = NOT_YET.includes(id) && 'the data plane does not do it yet'
-    test(`${id}: ${title}`, { todo }, async () => {
+    test(`${id}: ${title}`, async () => {
       const lane = free.pop()!
       try {
         const problems = await lane.run(testCase)

@@ -98,7 +98,9 @@ export class EndpointState implements ConnectionKeeper {
       this.http2.open(seeker)
       return
     }
-    if (conduct.connections >= conduct.limits.connectionsMax) {
+    // In Envoy a request is pending while its connection is opened, too: with no room for one, nobody ever gets through.
+    if (conduct.limits.pendingRequestsMax === 0) seeker.onNoConnection(FAULTS.overflow)
+    else if (conduct.connections >= conduct.limits.connectionsMax) {
       const full = this.waiting.length >= this.context.limits.queuedPerEndpointMax
       if (full || conduct.pending >= conduct.limits.pendingRequestsMax) seeker.onNoConnection(FAULTS.overflow)
       else {
