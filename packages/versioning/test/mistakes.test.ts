@@ -62,6 +62,12 @@ const mistakes: readonly Mistake[] = [
   },
   {
     code: 'unknown-version',
+    says: /\[1, 2\] is a list of the versions 1 and 2.*for version 1\.2 write '1\.2'/,
+    routes: (api) => api.get('/a', { version: '1.1' }, () => '').get('/a', { version: [1, 2] }, () => ''),
+    options: { path: '/v{version}' },
+  },
+  {
+    code: 'unknown-version',
     says: /1\.5 is not among the versions of this API: 1, 2/,
     routes: (api) => api.get('/a', { version: { from: 1, until: '1.5' } }, () => ''),
     options: { versions: [1, 2] },

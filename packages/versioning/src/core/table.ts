@@ -182,7 +182,24 @@ function knownVersions({ offers, closed, fallback, report }: KnownInput): readon
       report('unknown-version', unknownSentence(end as Version, closed ?? []), declaration, declaration.origin)
     if (span.from !== undefined && strange.length === 0) add(span.from)
   }
+  if (closed === undefined) reportTuples(offers, report)
   return oneScheme([...all.values()], report).sort(compareVersions)
+}
+
+/** `[1, 2]` is a list; where nothing else is version 1 or 2, but versions have minors, 1.2 was meant. */
+function reportTuples(offers: readonly Offer<unknown>[], report: Report): void {
+  const isPair = ({ declaration }: Offer<unknown>): boolean =>
+    Array.isArray(declaration.version) && declaration.version.length === 2
+  const others = offers.filter((offer) => !isPair(offer)).flatMap(({ span }) => span.from ?? [])
+  if (!others.some(({ parts }) => parts[1] > 0)) return
+  const pairs = new Set(offers.filter(isPair).map(({ declaration }) => declaration))
+  for (const declaration of pairs) {
+    const [major, minor] = declaration.version as readonly unknown[]
+    if (typeof major !== 'number' || typeof minor !== 'number') continue
+    if (others.some(({ text }) => text === String(major) || text === String(minor))) continue
+    const message = `[${major}, ${minor}] is a list of the versions ${major} and ${minor}, and no other route has either; for version ${major}.${minor} write '${major}.${minor}'`
+    report('unknown-version', message, declaration, declaration.origin)
+  }
 }
 
 /** Declared, or the end of a route in a version that is yet to come. */

@@ -188,7 +188,7 @@ function schemaTree(document: OpenApiDocument, value: unknown, depth: number): s
         isObject(inner) && typeof inner['description'] === 'string'
           ? ` <span class="dim">${escapeHtml(inner['description'])}</span>`
           : ''
-      const nested = isNested(document, inner) ? schemaTree(document, inner, depth - 1) : ''
+      const nested = isNested(document, inner) ? schemaTree(document, insideLists(document, inner), depth - 1) : ''
       return `<li><code>${escapeHtml(name)}</code>${mark} <i>${escapeHtml(typeName(document, inner))}</i>${text}${nested}</li>`
     })
     return `<ul class="schema">${items.join('')}</ul>`
@@ -197,6 +197,13 @@ function schemaTree(document: OpenApiDocument, value: unknown, depth: number): s
   if (schema['type'] === 'array' && isNested(document, items) && depth > 0)
     return `<p><i>${escapeHtml(typeName(document, schema))}</i></p>${schemaTree(document, items, depth - 1)}`
   return `<p><i>${escapeHtml(typeName(document, schema))}</i></p>`
+}
+
+/** What a list holds, or a list of lists: the line before has said that it is one. */
+function insideLists(document: OpenApiDocument, schema: unknown, depth = depthMax): unknown {
+  const inner = resolve(document, schema)
+  const isList = isObject(inner) && inner['type'] === 'array' && depth > 0
+  return isList ? insideLists(document, inner['items'], depth - 1) : inner
 }
 
 function isNested(document: OpenApiDocument, schema: unknown): boolean {
