@@ -44,7 +44,7 @@ export interface Observation {
 }
 
 /** Nothing has changed for this long: settled. Longer than any pause of the controllers between two writes. */
-const QUIET_MS = 250
+const QUIET_MS = 180
 const SETTLE_MS_MAX = 20_000
 const POLL_MS = 10
 

@@ -51,12 +51,7 @@ function askHttp(action: HttpGetAction, target: ProbeTarget, timeoutMs: number):
   const headers: Record<string, string> = { 'user-agent': 'kube-probe/1.34', accept: '*/*', connection: 'close' }
   for (const { name, value } of action.httpHeaders ?? []) headers[name.toLowerCase()] = value
   return new Promise((resolve) => {
-    const options = {
-      headers,
-      agent: false,
-      rejectUnauthorized: false,
-      signal: AbortSignal.timeout(timeoutMs),
-    } as const
+    const options = { headers, agent: false, rejectUnauthorized: false } as const
     const request = (secure ? httpsRequest : httpRequest)(url, options, (response) => {
       const status = response.statusCode ?? 0
       resolve(status >= 200 && status < 400 ? WELL : ill(`HTTP probe failed with statuscode: ${String(status)}`))
@@ -65,16 +60,20 @@ function askHttp(action: HttpGetAction, target: ProbeTarget, timeoutMs: number):
       // The body is of no interest, and could be endless.
       response.once('data', () => request.destroy())
     })
+    const timer = setTimeout(() => {
+      resolve(ill(`Get "${url}": ${TIMED_OUT}`))
+      request.destroy()
+    }, timeoutMs)
+    request.once('close', () => clearTimeout(timer))
     request.on('error', (error) => resolve(ill(`Get "${url}": ${reasonOf(error, `${host}:${String(port)}`)}`)))
     request.end()
   })
 }
 
+const TIMED_OUT = 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
+
 function reasonOf(error: Error, address: string): string {
   const code = (error as NodeJS.ErrnoException).code
-  if (error.name === 'TimeoutError' || error.name === 'AbortError' || code === 'ABORT_ERR') {
-    return 'context deadline exceeded (Client.Timeout exceeded while awaiting headers)'
-  }
   if (code === 'ECONNREFUSED') return `dial tcp ${address}: connect: connection refused`
   if (code === 'ECONNRESET') return 'EOF'
   return error.message
