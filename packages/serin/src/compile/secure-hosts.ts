@@ -1,4 +1,5 @@
 /** Hosts with their certificates. */
+import { downstreamContext } from '../gateway/tls-context.ts'
 import type { UpstreamTls } from '../model/cluster.ts'
 import type { DownstreamTls } from '../model/listener.ts'
 import type { HostSpec, TlsContextSpec } from '../resources/ambassador/types.ts'
@@ -82,13 +83,25 @@ export class HostTable {
     const report = new Report(originOf(plan.object))
     const before = this.#secured.get(plan.virtualHost.name)
     const read = downstreamTls(plan.object, (plan.object.spec ?? {}) as HostSpec, sources, report)
-    const tls = read ?? (report.failed ? before?.virtualHost.tls : undefined)
+    const usable = read === undefined || isUsable(read, before?.virtualHost.tls, report) ? read : undefined
+    const tls = usable ?? (report.failed ? before?.virtualHost.tls : undefined)
     diagnostics.push(...report.diagnostics)
     const secured = withTls(plan, tls)
     return before !== undefined && before.object === plan.object && isEqual(before.virtualHost, secured.virtualHost)
       ? before
       : secured
   }
+}
+
+/** Whether OpenSSL takes it: cipher suites, curves, the CA and the list of revoked certificates are texts until then. */
+function isUsable(tls: DownstreamTls, before: DownstreamTls | undefined, report: Report): boolean {
+  if (before !== undefined && isEqual(before, tls)) return true
+  if (downstreamContext(tls) !== null) return true
+  report.error('bad-tls-settings', 'OpenSSL does not take these TLS settings', {
+    path: ['spec', 'tls'],
+    expected: "cipher suites and curves by OpenSSL's names, and PEM in the Secrets",
+  })
+  return false
 }
 
 function withTls(plan: HostPlan, tls: DownstreamTls | undefined): HostPlan {

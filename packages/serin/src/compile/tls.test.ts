@@ -24,6 +24,14 @@ wEKQx/BhIoncOzg1LRiFBX1FcaE0wrxEJIQtLExEahGaxPfGQesmi5ew
 -----END PRIVATE KEY-----
 `
 
+const CRL = `-----BEGIN X509 CRL-----
+MIGtMFUCAQEwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJZWNoby50ZXN0Fw0yNjEx
+MjUxNTMxMjVaGA8yMTI2MTEwMTE1MzEyNVqgDjAMMAoGA1UdFAQDAgEBMAoGCCqG
+SM49BAMCA0gAMEUCIHPoCbvZ62aJ/INnWxbTboQx1+qN/XXz6TcLUs/YyWpsAiEA
+7+msW2wlZnmrNHVUdr9w0EQw/pAyPh3LCfryhHW1bO8=
+-----END X509 CRL-----
+`
+
 const ambassador = (kind: string, name: string, spec: object): KubeObject => ({
   apiVersion: 'getambassador.io/v3alpha1',
   kind,
@@ -70,7 +78,7 @@ test("a Host's certificate comes from its Secret, its settings from tls and the 
     context,
     secret('cert', pair),
     secret('ca', { 'tls.crt': CERT }),
-    secret('crl', { 'crl.pem': 'CRL' }),
+    secret('crl', { 'crl.pem': CRL }),
   ]
   const { snapshot, diagnostics } = createCompiler().compile({ objects })
   assert.deepEqual(diagnostics, [])
@@ -78,7 +86,7 @@ test("a Host's certificate comes from its Secret, its settings from tls and the 
     cert: CERT,
     key: KEY,
     ca: CERT,
-    crl: 'CRL',
+    crl: CRL,
     clientCertRequired: true,
     minVersion: 'v1.3',
     maxVersion: 'v1.3',
@@ -138,4 +146,21 @@ test('towards an upstream: https alone verifies nothing, a TLSContext with a CA 
     diagnostics.map(({ code }) => code),
     ['no-certificate', 'unknown-tls-context'],
   )
+})
+
+test('settings that OpenSSL does not take keep the last good ones', () => {
+  const compiler = createCompiler()
+  const host = (tls: object): KubeObject =>
+    ambassador('Host', 'h', { hostname: 'a.com', tlsSecret: { name: 'cert' }, tls })
+  const first = compiler.compile({ objects: [listener, host({}), secret('cert', pair)] }).snapshot
+  for (const tls of [{ cipher_suites: ['NO-SUCH'] }, { ecdh_curves: ['NO-SUCH'] }, { crl_secret: 'crl' }]) {
+    const result = compiler.compile({
+      objects: [listener, host(tls), secret('cert', pair), secret('crl', { 'crl.pem': 'rubbish' })],
+    })
+    assert.deepEqual(result.snapshot.virtualHosts[0]?.tls, first.virtualHosts[0]?.tls, JSON.stringify(tls))
+    assert.deepEqual(
+      result.diagnostics.map(({ code }) => code),
+      ['bad-tls-settings'],
+    )
+  }
 })

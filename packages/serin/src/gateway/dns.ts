@@ -1,11 +1,14 @@
 /** Looks a Cluster's name up again and again, as Envoy's strict and logical DNS clusters do. */
-import { lookup } from 'node:dns/promises'
+import { lookup, resolve4, resolve6 } from 'node:dns/promises'
 import type { Cluster, Endpoint } from '../model/cluster.ts'
 
 type DnsSource = Extract<Cluster['source'], { kind: 'dns' }>
 
 /** Envoy's dns_refresh_rate. */
 const REFRESH_MS = 5000
+/** Bounds of a time to live that a name server gives: a 0 would ask without end. */
+const TTL_MS_MIN = 1000
+const TTL_MS_MAX = 3_600_000
 /** A Plan is not held up longer than this by a name that does not resolve. */
 const FIRST_MS_MAX = 1000
 
@@ -30,7 +33,8 @@ export class DnsWatch {
     return (
       source.hostname === this.source.hostname &&
       source.port === this.source.port &&
-      source.logical === this.source.logical
+      source.logical === this.source.logical &&
+      source.respectTtl === this.source.respectTtl
     )
   }
 
@@ -40,15 +44,25 @@ export class DnsWatch {
   }
 
   private async refresh(): Promise<void> {
-    const { hostname, port, logical } = this.source
+    const { hostname, port, logical, respectTtl } = this.source
+    let nextMs = REFRESH_MS
     try {
       const addresses = await lookup(hostname, { all: true, order: 'ipv4first' } as { all: true })
       if (this.stopped) return
       const used = logical ? addresses.slice(0, 1) : addresses
       this.found(used.map(({ address }) => ({ id: `${address}:${port}`, address, port })))
+      if (respectTtl) nextMs = await timeToLiveMs(hostname, REFRESH_MS)
     } catch {
       // What was found before stays: a name server that fails is no reason to drop traffic.
     }
-    if (!this.stopped) this.timer = setTimeout(() => void this.refresh(), REFRESH_MS).unref()
+    if (!this.stopped) this.timer = setTimeout(() => void this.refresh(), nextMs).unref()
   }
+}
+
+/** The shortest one of the name's records; names of /etc/hosts have none. */
+async function timeToLiveMs(hostname: string, otherwiseMs: number): Promise<number> {
+  const asked = await Promise.allSettled([resolve4(hostname, { ttl: true }), resolve6(hostname, { ttl: true })])
+  const seconds = asked.flatMap((answer) => (answer.status === 'fulfilled' ? answer.value.map(({ ttl }) => ttl) : []))
+  if (seconds.length === 0) return otherwiseMs
+  return Math.min(Math.max(Math.min(...seconds) * 1000, TTL_MS_MIN), TTL_MS_MAX)
 }

@@ -842,7 +842,8 @@ export class Exchange
   private reply(given: LocalReply): void {
     const { plane, connection, settings, http10 } = this
     const forward = this.destination?.action.kind === 'forward' ? this.destination.action : null
-    const reply = forward === null ? given : withOwnBody(given, forward.forward.errorResponses, this)
+    const bodies = forward === null ? settings.defaultErrorResponses : forward.forward.errorResponses
+    const reply = bodies === undefined ? given : withOwnBody(given, bodies, this)
     this.status = reply.status
     writeLocalReply(plane.toClient, reply, {
       settings,

@@ -46,6 +46,7 @@ function downstreamOptions(tls: DownstreamTls): SecureContextOptions {
     key: tls.key,
     honorCipherOrder: true,
     ...(tls.ca !== undefined && { ca: tls.ca }),
+    ...(tls.crl !== undefined && { crl: tls.crl }),
     minVersion: VERSIONS[minVersion],
     maxVersion: VERSIONS[maxVersion],
     ...(ciphers !== undefined && { ciphers }),
