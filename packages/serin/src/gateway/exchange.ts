@@ -308,11 +308,11 @@ export class Exchange
   private holdFor(check: Check, wants: number, destination: CompiledDestination, forward: CompiledForward): void {
     const { head, before } = { head: this.head, before: this.hold }
     this.state = 'held'
+    this.forward = forward
     const request = heldRequest(this, this.queryText)
     const onVerdict = (verdict: Verdict): void => this.onVerdict(verdict)
     const hold = new Hold({ check, destination, request, wants, before, onVerdict })
     this.hold = hold
-    this.forward = forward
     const needsBody = wants > 0 && !hold.bodyEnded
     // Later nobody waits for a 100 any more, whoever asks for the body.
     if (before === null && head.expectCount > 0 && !this.http10) this.connection.continueBody(CONTINUE)

@@ -13,6 +13,8 @@ export interface SideAnswer {
   /** In their order; names in lower case. */
   readonly fields: readonly (readonly [string, string])[]
   readonly body: Buffer
+  /** After the body. */
+  readonly trailers: readonly (readonly [string, string])[]
 }
 
 export interface SideNeeds {
@@ -43,6 +45,7 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
   private fields: (readonly [string, string])[] = []
   private body: Buffer[] = []
   private bodyBytes = 0
+  private trailers = ''
 
   constructor(options: SideRequestOptions) {
     this.options = options
@@ -111,8 +114,9 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
   }
 
   onResponseEnd(): void {
+    const { status, fields, body, trailers } = this
     this.upstream = null
-    this.end({ status: this.status, fields: this.fields, body: Buffer.concat(this.body) })
+    this.end({ status, fields, body: Buffer.concat(body), trailers: fieldsIn(trailers) })
   }
 
   onUpstreamFault(fault: Fault): void {
@@ -129,7 +133,7 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
   }
 
   onResponseComplete(): void {
-    // onResponseEnd follows
+    this.trailers = this.upstream?.trailers ?? ''
   }
   onResponseReadDone(): void {
     // nothing is passed on
@@ -163,4 +167,11 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
     needs.wheel.remove(this.timer)
     cluster.meter.ended(this.status, needs.wheel.time - this.startTime, 0, this.bodyBytes, 0)
   }
+}
+
+function fieldsIn(lines: string): (readonly [string, string])[] {
+  return lines
+    .split('\r\n')
+    .filter((line) => line.includes(':'))
+    .map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()] as const)
 }
