@@ -4,8 +4,8 @@
  */
 import { LOWER } from './octets.ts'
 
-/** Shorter copies are faster octet by octet than through a call into C++ (measured: the lines cross near 100). */
-const SHORT_COPY = 96
+/** Shorter copies are faster octet by octet than through a call into C++ (measured: the lines cross near 64). */
+const SHORT_COPY = 64
 
 /** Large buffers that were lent to a write and are free again: allocating one costs its page faults each time. */
 const free: Buffer[] = []
