@@ -84,6 +84,8 @@ export const USAGE_SAMPLE_MS = 5_000
 export const PROCESSES_MS_MAX = 200
 /** Pods that stop within this time share one search for what they left running. */
 export const SWEEP_MS = 10
+/** How long a pod's end waits for strays that were killed to be gone. */
+export const STRAY_MS_MAX = 2_000
 
 /** A Service's address that could not be opened is tried again after this time. */
 export const LISTEN_RETRY_MS = 5_000
@@ -98,3 +100,8 @@ export const AFFINITY_CLIENTS_MAX = 10_000
 export const AUTOSCALE_MS = 15_000
 /** The gateway's counters are read at most this often: a rate needs a time. */
 export const TRAFFIC_MS_MIN = 1_000
+
+/** Memory that has to be available on this machine (the kubelet's default), how often it is looked at, and how long the last eviction may take effect. */
+export const PRESSURE_BYTES_MIN: number = 100 * 1024 * 1024
+export const PRESSURE_LOOK_MS = 5_000
+export const PRESSURE_PAUSE_MS = 30_000

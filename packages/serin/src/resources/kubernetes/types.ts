@@ -249,6 +249,8 @@ export interface ContainerStatus {
   imageID: string
   containerID?: string
   started?: boolean
+  resources?: { limits?: Record<string, IntOrString>; requests?: Record<string, IntOrString> }
+  allocatedResources?: Record<string, IntOrString>
 }
 
 /** One of the three. */

@@ -26,6 +26,8 @@ export interface Surroundings {
   readonly adopt: (record: ContainerRecord) => Promise<RunningContainer | undefined>
   readonly target: (container: Container, running: RunningContainer) => ProbeTarget
   readonly logFile: (container: Container, attempt: number) => string
+  /** Resolves when nobody sends the pod new requests any more, or after a bound. */
+  readonly left: () => Promise<unknown>
   /** Something that the status tells has changed. */
   readonly changed: () => void
   readonly tell: (container: Container, event: ContainerEvent) => void
@@ -402,6 +404,10 @@ export class ContainerWorker {
     const message = `Container ${container.name} ${probe}, will be restarted`
     surroundings.tell(container, { reason: 'Killing', message })
     this.stopProbers()
+    if (this.phase.name === 'running' && this.phase.ready) {
+      this.set({ started: true, ready: false })
+      await surroundings.left()
+    }
     const end = Date.now() + (graceSeconds === undefined ? this.graceMs() : graceSeconds * 1000)
     await this.signalAndWait(running, () => end - Date.now())
   }

@@ -10,6 +10,7 @@ import { isFinished } from './facts.ts'
 import { createPodAccess } from './handlers.ts'
 import { nodeObject } from './node.ts'
 import { PodWorker } from './pod.ts'
+import { watchPressure } from './pressure.ts'
 import { startUsageMeter } from './usage.ts'
 import { forgetPod, loadRecord, recordedPods, volumesDirectory } from './records.ts'
 import { mountedNames, prepareVolumes } from './volumes.ts'
@@ -59,11 +60,13 @@ export async function startKubelet(context: KubeletContext): Promise<Kubelet> {
   for (const pod of context.room.pods.list()) see(pod)
   followConfiguration(context, workers)
   const usage = startUsageMeter(workers)
+  const pressure = watchPressure(context, { usage })
   return {
     access: createPodAccess(context, workers),
     usage,
     stop: async ({ keepPods }) => {
       usage.stop()
+      pressure.stop()
       stopWatching()
       await Promise.all([...workers.values()].map((worker) => (keepPods ? worker.release() : worker.shutDown())))
       await context.events.flushed()

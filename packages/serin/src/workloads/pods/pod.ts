@@ -156,6 +156,10 @@ export class PodWorker {
       adopt: (record) => context.runtimes.adopt(record),
       target: (container, running) => this.probeTarget(container, running),
       logFile: (container, attempt) => logPath(context.directory, this.uid, container.name, attempt),
+      left: async () => {
+        await this.flush()
+        await context.gate.left(this.pod)
+      },
       changed: () => this.publish(),
       tell: (container, { type = 'Normal', reason, message }) => {
         const list = this.pod.spec.containers.some(({ name }) => name === container.name)

@@ -165,7 +165,14 @@ function containerStatus(view: ContainerView): ContainerStatus {
     imageID: imageId,
     ...(id === undefined ? {} : { containerID: id }),
     started: phase.name === 'running' && phase.started,
+    ...resourcesOf(container),
   }
+}
+
+/** What it was given: the runtime's way of keeping to it stands in docs/reference/workloads.md. */
+function resourcesOf({ resources }: Container): Pick<ContainerStatus, 'resources' | 'allocatedResources'> {
+  if (Object.keys(resources ?? {}).length === 0 || resources === undefined) return {}
+  return { resources, ...(resources.requests === undefined ? {} : { allocatedResources: resources.requests }) }
 }
 
 function stateOf(phase: ContainerPhase): ContainerState {

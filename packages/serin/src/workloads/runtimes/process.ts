@@ -4,7 +4,7 @@ import { constants, setPriority } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { identityOf, isAlive, type ProcessIdentity } from '../../store/process-identity.ts'
-import { ADOPTED_POLL_MS, EXEC_SWEEP_MS, MEMORY_WATCH_MS, SWEEP_MS } from '../limits.ts'
+import { ADOPTED_POLL_MS, EXEC_SWEEP_MS, MEMORY_WATCH_MS, STRAY_MS_MAX, SWEEP_MS } from '../limits.ts'
 import type { ExecOptions, ExecSession } from '../pods/access.ts'
 import { allProcesses, isRunning, processesWith, processFacts } from './proc.ts'
 import {
@@ -232,15 +232,18 @@ class Sweeper {
   }
 }
 
+/** Resolves when those that were found are gone, or after a bound: a kernel that is busy takes its time to end them. */
 async function endMarked(isStray: (found: { readonly pid: number; readonly value: string }) => boolean): Promise<void> {
-  for (const found of await processesWith(POD_VARIABLE)) {
-    if (!isStray(found)) continue
+  const strays = (await processesWith(POD_VARIABLE)).filter(isStray)
+  for (const { pid } of strays) {
     try {
-      process.kill(found.pid, 'SIGKILL')
+      process.kill(pid, 'SIGKILL')
     } catch {
       // It has ended.
     }
   }
+  const end = Date.now() + STRAY_MS_MAX
+  while (Date.now() < end && strays.some(({ pid }) => isRunning(pid))) await delay(SWEEP_MS)
 }
 
 async function endStrays(prefix: string, keep: readonly ProcessRecord[]): Promise<void> {
