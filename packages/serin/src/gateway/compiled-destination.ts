@@ -35,6 +35,8 @@ export interface CompiledForward {
   readonly hasCompanions: boolean
   /** What the upstream is told to have for one try; 0: no limit. */
   readonly expectedTimeoutMs: number
+  /** A header or a body of its own says `%REQ(:path)%`: the path has to be kept. */
+  readonly needsPath: boolean
 }
 
 export type CompiledAction =
@@ -96,8 +98,15 @@ function compileAction({ action }: Destination, route: Route, needs: Destination
         shadow: compileShadow(action, needs),
         hasCompanions: action.shadow !== undefined || action.retry !== undefined,
         expectedTimeoutMs: expectedTimeout(action),
+        needsPath: needsPath(action),
       }
   }
+}
+
+function needsPath({ requestHeaders, responseHeaders, errorResponses }: Forward): boolean {
+  const added = [...requestHeaders.add, ...responseHeaders.add].flatMap(({ value }) => value)
+  const parts = [...added, ...errorResponses.flatMap(({ body }) => body)]
+  return parts.some((part) => part.kind === 'operator' && part.argument?.toLowerCase().includes(':path') === true)
 }
 
 function compileShadow({ shadow, timeoutMs }: Forward, needs: DestinationNeeds): CompiledShadow | null {

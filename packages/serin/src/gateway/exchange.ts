@@ -206,8 +206,7 @@ export class Exchange
     this.proto = forwardedProto(head, this.client.secure !== null, hops, settings.useRemoteAddress)
     this.downstreamRemoteAddress = this.externalAddress
     const host = this.hostForRoutes(listener.port)
-    if (plane.accessLog !== null)
-      this.path = target.path + head.buffer.toString('latin1', target.queryStart, target.end)
+    if (plane.accessLog !== null) this.keepPath()
 
     const { ipFilter } = plane.plan
     if (ipFilter !== null && !ipFilter.admits(this.peerAddress, this.externalAddress)) {
@@ -284,6 +283,11 @@ export class Exchange
   private redirect(redirect: CompiledRedirect): void {
     const location = fieldText(redirectLocation(redirect, this.proto, this.target.path, this.queryText))
     this.reply({ status: redirect.status, body: '', lines: `location: ${location}\r\n` })
+  }
+
+  /** Path and query as they came, for who asks later: the target belongs to the next request then. */
+  private keepPath(): void {
+    this.path = this.target.path + this.queryText
   }
 
   /** The query as it came, with its `?`. */
@@ -370,6 +374,7 @@ export class Exchange
   /** Writes the upstream's head and finds a connection to an endpoint. */
   private forwardTo(forward: CompiledForward, head: Head): void {
     this.forward = forward
+    if (forward.needsPath) this.keepPath()
     const { cluster } = forward
     if (cluster === null) {
       this.fail(FAULTS.noCluster)
@@ -843,6 +848,7 @@ export class Exchange
     const { plane, connection, settings, http10 } = this
     const forward = this.destination?.action.kind === 'forward' ? this.destination.action : null
     const bodies = forward === null ? settings.defaultErrorResponses : forward.forward.errorResponses
+    if (forward === null && bodies !== undefined && this.method !== '') this.keepPath()
     const reply = bodies === undefined ? given : withOwnBody(given, bodies, this)
     this.status = reply.status
     writeLocalReply(plane.toClient, reply, {

@@ -75,6 +75,8 @@ export interface Expectation {
   readonly headers?: HeaderList
   readonly upstream?: UpstreamRequest | null
   readonly body_from?: string
+  /** Only in cases of our own: the whole body. */
+  readonly own_body?: string
   readonly received?: readonly UpstreamRequest[]
   readonly upstream_requests?: number
   readonly mirrored?: readonly UpstreamRequest[]

@@ -6,6 +6,7 @@ export interface Outcome {
   readonly headers?: HeaderList
   readonly upstream?: UpstreamRequest | null
   readonly bodyFrom?: string
+  readonly body?: string
   /** All requests that echo servers got. */
   readonly records: readonly UpstreamRequest[]
   readonly tookMs?: number
@@ -28,6 +29,9 @@ export function compare(expected: Expectation, actual: Outcome, keepsCase: boole
   problems.push(...compareReceived(expected, actual))
   if (expected.body_from !== undefined && expected.body_from !== actual.bodyFrom)
     problems.push(`body from ${actual.bodyFrom}, recorded ${expected.body_from}`)
+  if (expected.own_body !== undefined && expected.own_body !== actual.body) {
+    problems.push(`body ${JSON.stringify(actual.body)}, wanted ${JSON.stringify(expected.own_body)}`)
+  }
   if (expected.took_ms_at_least !== undefined && actual.tookMs! < expected.took_ms_at_least)
     problems.push(`took ${actual.tookMs} ms, recorded at least ${expected.took_ms_at_least}`)
   if (expected.echoed !== undefined && expected.echoed !== actual.echoed)

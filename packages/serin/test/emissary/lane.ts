@@ -113,6 +113,7 @@ export class Lane {
       return {
         status: answer.status,
         headers: answer.headers,
+        body: answer.body,
         upstream: refused ? null : (record ?? null),
         records,
         tookMs,
