@@ -154,6 +154,13 @@ describe('the request', () => {
     assert.equal(good.seen.length, before)
   })
 
+  test('a route that leads back to the gateway ends after some hops', async () => {
+    const clusters = [cluster('self', [port])]
+    await apply({ routes: [route('self', { kind: 'prefix', value: '/self' }, forward('self'))], clusters })
+    const { status, body } = await get(port, '/self')
+    assert.equal(`${status} ${body}`, '508 Loop Detected')
+  })
+
   test('100-continue is answered here and not sent on; another expectation is 417', async () => {
     const client = await raw('POST / HTTP/1.1\r\nHost: a.test\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n')
     await client.settle((received) => received.includes('\r\n\r\n'), HANG_MS)

@@ -4,6 +4,7 @@ import { connectionOptions, OPTION } from '../wire/connection-options.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
 import { FIELD } from '../wire/field-names.ts'
 import type { Head } from '../wire/head.ts'
+import type { Limits } from '../wire/limits.ts'
 import type { ServerConnection } from '../wire/server-connection.ts'
 import { readMethod } from './methods.ts'
 import { readTarget, type Target } from './request-target.ts'
@@ -26,7 +27,7 @@ export interface Admitted {
 }
 
 /** Fills `request`; returns what is wrong with it, or null. Tells the connection whether it may be kept. */
-export function admit(request: Admitted, head: Head, connection: ServerConnection, optionsMax: number): Fault | null {
+export function admit(request: Admitted, head: Head, connection: ServerConnection, limits: Limits): Fault | null {
   const { settings } = request
   const method = readMethod(head.buffer, head.methodStart, head.methodEnd)
   request.http10 = head.minor === 0
@@ -34,7 +35,7 @@ export function admit(request: Admitted, head: Head, connection: ServerConnectio
   if (method === null) return unfit(connection, FAULTS.badRequestLine)
   request.method = method
   if (request.http10 && !settings.http10) return unfit(connection, FAULTS.http10Refused)
-  const options = connectionOptions(head, optionsMax)
+  const options = connectionOptions(head, limits.connectionOptionsMax)
   if (options < 0) return unfit(connection, FAULTS.badConnectionOption)
   if ((options & OPTION.close) !== 0) connection.closedByClient()
   else if (request.http10 && (options & OPTION.keepAlive) !== 0) connection.allowReuse()
@@ -49,7 +50,17 @@ export function admit(request: Admitted, head: Head, connection: ServerConnectio
   if (settings.underscoreHeaders === 'reject' && hasUnderscore(head)) return FAULTS.badField
   request.upgrade = (options & OPTION.upgrade) !== 0 && head.upgradeCount > 0 && !request.http10 ? 'asked' : ''
   if (request.upgrade !== '' && request.framing !== 0) return unfit(connection, FAULTS.badUpgrade)
+  if (head.has(FIELD.via) && hops(head) >= limits.hopsMax) return FAULTS.loop
   return readMaxForwards(request, head)
+}
+
+/** How often our own name stands in Via (RFC 9110 §7.6.3). */
+function hops(head: Head): number {
+  let count = 0
+  for (let index = 0; index < head.fieldCount; index++) {
+    if (head.id(index) === FIELD.via) count += head.value(index).split(' serin').length - 1
+  }
+  return count
 }
 
 /** Not only this request, the connection is not to be trusted. */

@@ -182,9 +182,8 @@ export class Exchange
   onRequest(head: Head, framing: number): void {
     this.head = head
     this.framing = framing
-    const { connectionOptionsMax } = this.plane.limits
-    const fault =
-      admit(this, head, this.connection, connectionOptionsMax) ?? (this.plane.overloaded ? FAULTS.overload : null)
+    const { limits, overloaded } = this.plane
+    const fault = admit(this, head, this.connection, limits) ?? (overloaded ? FAULTS.overload : null)
     if (fault !== null) this.fail(fault)
     else if (this.target.form === 'asterisk') this.reply({ status: 200, body: '' })
     else if (this.maxForwards === LAST_HOP) this.reply({ status: this.method === 'TRACE' ? 405 : 200, body: '' })

@@ -62,6 +62,7 @@ export type FaultName =
   | 'overflow'
   | 'overload'
   | 'tooManyConnections'
+  | 'loop'
   | 'internal'
 
 export const FAULTS: Readonly<Record<FaultName, Fault>> = {
@@ -112,5 +113,6 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   ),
   overload: fault('overload', 'gateway', 503, 'OM', 'overloaded'),
   tooManyConnections: fault('too-many-connections', 'gateway', 503, 'OM', 'too many connections'),
+  loop: fault('loop-detected', 'client', 508, '-', 'Loop Detected'),
   internal: fault('internal-error', 'gateway', 500, 'LR', 'internal error'),
 }

@@ -9,6 +9,8 @@ export interface Limits {
   readonly requestLineBytesMax: number
   /** Options of all Connection fields of a message. Beyond: 400. */
   readonly connectionOptionsMax: number
+  /** How often a request may have passed a serin before, by its Via: a route that leads back to the gateway ends there. Beyond: 508. */
+  readonly hopsMax: number
   /** Body of a request, declared or counted. Beyond: 413. 0: no limit (as Envoy without its buffer filter). */
   readonly requestBodyBytesMax: number
   /** One line of chunk size and extensions. */
@@ -66,6 +68,7 @@ export const DEFAULT_LIMITS: Limits = {
   fieldNameBytesMax: 256,
   requestLineBytesMax: 16 * 1024,
   connectionOptionsMax: 16,
+  hopsMax: 10,
   requestBodyBytesMax: 0,
   chunkLineBytesMax: 4096,
   chunkExtensionBytesMax: 16 * 1024,
