@@ -1,5 +1,6 @@
 /** The request's head as it goes upstream: written from parsed values, with our own Host, framing and forwarding fields. */
 import type { Settings } from '../model/settings.ts'
+import { copyLine, endLines } from '../wire/field-lines.ts'
 import { FIELD } from '../wire/field-names.ts'
 import { CHUNKED } from '../wire/framing.ts'
 import type { Head } from '../wire/head.ts'
@@ -29,7 +30,6 @@ const TRANSFER_ENCODING = octetsOf('transfer-encoding: chunked\r\n')
 const VIA = octetsOf('via: 1.1 serin\r\n')
 const MAX_FORWARDS = octetsOf('max-forwards: ')
 const CONNECTION_UPGRADE = octetsOf('connection: Upgrade\r\nupgrade: ')
-const SEPARATOR = octetsOf(': ')
 
 /**
  * Where the values that every access log asks for stand in a head that was written, so that it need not be parsed for them:
@@ -137,13 +137,12 @@ function writeClientFields(out: OutBuffer, facts: RequestHeadFacts): void {
     if (id === FIELD.maxForwards && maxForwards >= 0) continue
     if (changing && isRemoved(requestChanges, head, index)) continue
     if (underscores && buffer.subarray(head.nameStart(index), head.nameEnd(index)).includes(0x5f)) continue
-    out.copy(buffer, head.nameStart(index), head.nameEnd(index))
-    out.octets(SEPARATOR)
-    const start = out.position
-    out.copy(buffer, head.valueStart(index), head.valueEnd(index))
-    if (id === FIELD.userAgent) mark(facts, MARK.userAgent, start, out.position)
-    out.crlf()
+    const start = copyLine(out, head, index)
+    if (id === FIELD.userAgent) {
+      mark(facts, MARK.userAgent, start, start + head.valueEnd(index) - head.valueStart(index))
+    }
   }
+  endLines(out, head)
   if (maxForwards >= 0) {
     out.octets(MAX_FORWARDS)
     out.decimal(maxForwards)

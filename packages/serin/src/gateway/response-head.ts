@@ -1,6 +1,7 @@
 /** The response's head as it goes to the client. */
 import type { Settings } from '../model/settings.ts'
 import { connectionOptions } from '../wire/connection-options.ts'
+import { copyLine, endLines } from '../wire/field-lines.ts'
 import { FIELD } from '../wire/field-names.ts'
 import { CHUNKED, UNTIL_CLOSE } from '../wire/framing.ts'
 import type { Head } from '../wire/head.ts'
@@ -15,7 +16,6 @@ import { statusLine } from './status-lines.ts'
 /** Room for the lines we add ourselves, besides those of the Mapping. */
 const OWN_LINES_BYTES = 1024
 
-const SEPARATOR = octetsOf(': ')
 const SERVER = octetsOf('server: ')
 const SERVICE_TIME = octetsOf('x-envoy-upstream-service-time: ')
 const CONTENT_LENGTH = octetsOf('content-length: ')
@@ -104,15 +104,9 @@ function writeFields(out: OutBuffer, { head, changes, answerChanges, privateCach
     if (id === FIELD.cacheControl && privateCache) continue
     if (changing && isRemoved(changes, head, index)) continue
     if (answerChanges !== null && isRemoved(answerChanges, head, index)) continue
-    writeLine(out, head, index)
+    copyLine(out, head, index)
   }
-}
-
-function writeLine(out: OutBuffer, head: Head, index: number): void {
-  out.copy(head.buffer, head.nameStart(index), head.nameEnd(index))
-  out.octets(SEPARATOR)
-  out.copy(head.buffer, head.valueStart(index), head.valueEnd(index))
-  out.crlf()
+  endLines(out, head)
 }
 
 function writeFraming(out: OutBuffer, facts: ResponseHeadFacts): void {
@@ -121,8 +115,10 @@ function writeFraming(out: OutBuffer, facts: ResponseHeadFacts): void {
     out.octets(CONTENT_LENGTH)
     out.decimal(facts.framing)
     out.crlf()
-  } else if (facts.describesBody && facts.head.contentLengthCount === 1)
-    writeLine(out, facts.head, facts.head.contentLengthIndex)
+  } else if (facts.describesBody && facts.head.contentLengthCount === 1) {
+    copyLine(out, facts.head, facts.head.contentLengthIndex)
+    endLines(out, facts.head)
+  }
   if (!facts.keepsAlive) out.octets(CONNECTION_CLOSE)
   else if (facts.http10) out.octets(CONNECTION_KEEP_ALIVE)
 }
@@ -139,7 +135,8 @@ export function writeInterimHead(out: OutBuffer, head: Head): void {
   out.reserve(head.end + OWN_LINES_BYTES)
   out.octets(statusLine(head.status))
   connectionOptions(head, head.fieldCount)
-  for (let index = 0; index < head.fieldCount; index++) if (PASSES[head.id(index)] !== 0) writeLine(out, head, index)
+  for (let index = 0; index < head.fieldCount; index++) if (PASSES[head.id(index)] !== 0) copyLine(out, head, index)
+  endLines(out, head)
   out.crlf()
 }
 
@@ -147,7 +144,8 @@ export function writeInterimHead(out: OutBuffer, head: Head): void {
 export function writeSwitchHead(out: OutBuffer, head: Head, protocol: string, settings: Settings): void {
   out.reserve(head.end + OWN_LINES_BYTES)
   out.octets(statusLine(101))
-  for (let index = 0; index < head.fieldCount; index++) if (PASSES[head.id(index)] !== 0) writeLine(out, head, index)
+  for (let index = 0; index < head.fieldCount; index++) if (PASSES[head.id(index)] !== 0) copyLine(out, head, index)
+  endLines(out, head)
   out.octets(SERVER)
   out.value(settings.serverName)
   out.crlf()

@@ -43,13 +43,15 @@ export interface Found {
 /** Lists that fit a request; a few at most: exact host, globs, any, each with and without regard to case. */
 const lists: (readonly CompiledRoute[])[] = []
 const positions: number[] = []
+/** How many of them are of this request. (To set an array's length costs a call into the runtime.) */
+let listCount = 0
 
 /** The first Route in order that matches and gives the request to one of its versions. */
 export function findRoute(router: Router, query: RouteQuery, found: Found): void {
   found.route = null
   found.destination = null
   gather(router, query)
-  if (lists.length === 1) {
+  if (listCount === 1) {
     for (const route of lists[0]!) if (tried(route, query, found)) return
     return
   }
@@ -66,8 +68,7 @@ function tried(route: CompiledRoute, query: RouteQuery, found: Found): boolean {
 }
 
 function gather(router: Router, query: RouteQuery): void {
-  lists.length = 0
-  positions.length = 0
+  listCount = 0
   const { host } = query
   if (router.hosts.size > 0) gatherTable(router.hosts.get(host), query)
   for (const length of router.suffixLengths) {
@@ -90,15 +91,15 @@ function gatherTable(table: PathTable | undefined, query: RouteQuery): void {
 
 function push(routes: readonly CompiledRoute[]): void {
   if (routes.length === 0) return
-  lists.push(routes)
-  positions.push(0)
+  lists[listCount] = routes
+  positions[listCount++] = 0
 }
 
 /** The Route of largest rank that has not been tried. */
 function nextInOrder(): CompiledRoute | null {
   let best: CompiledRoute | null = null
   let from = -1
-  for (let index = 0; index < lists.length; index++) {
+  for (let index = 0; index < listCount; index++) {
     const route = lists[index]![positions[index]!]
     if (route === undefined) continue
     if (best === null || compareRank(route.route.rank, best.route.rank) > 0) {

@@ -126,7 +126,7 @@ export class TcpLink implements Link {
   write(out: OutBuffer): void {
     const length = out.position
     if (length === 0) return
-    const octets = out.buffer.subarray(0, length)
+    const octets = out.view()
     if (this.state !== 'open') out.position = 0
     // What follows a write that waits will wait too.
     else if (this.writes > 0 || lentBytes >= LENT_BYTES_MAX) {
