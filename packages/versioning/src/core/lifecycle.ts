@@ -205,7 +205,8 @@ function infoLinks({ deprecatedMs, sunsetMs }: Lifecycle, info: string): readonl
 
 /** `</v2/items/1>; rel="successor-version"` (RFC 5829). The path comes from a request: what could end the reference is escaped. */
 export function successorLink(path: string): string {
-  const safe = path.replaceAll(/[^\x21\x23-\x3b\x3d\x3f-\x7e]/g, (char) => encodeURIComponent(char))
+  const whole = path.replaceAll(/\p{Surrogate}/gu, '\uFFFD')
+  const safe = whole.replaceAll(/[^\x21\x23-\x3b\x3d\x3f-\x7e]/gu, (char) => encodeURIComponent(char))
   return `<${safe}>; rel="successor-version"`
 }
 
