@@ -1,4 +1,5 @@
 /** One gateway and its echo servers, through which cases go one after the other. */
+import { createServer } from 'node:net'
 import { parseAllDocuments } from 'yaml'
 import { createCompiler } from '../../src/compile/compile.ts'
 import { type Gateway, startGateway } from '../../src/gateway/supervisor.ts'
@@ -21,17 +22,20 @@ const CLIENT = '127.0.0.1'
 export class Lane {
   readonly #gateway: Gateway
   readonly #address: string
+  /** Added to the ports that cases name: another program may listen on all addresses. */
+  readonly #portOffset: number
   readonly #pool = new EchoPool()
   #revision = 0
 
-  private constructor(gateway: Gateway, address: string) {
+  private constructor(gateway: Gateway, address: string, portOffset: number) {
+    this.#portOffset = portOffset
     this.#gateway = gateway
     this.#address = address
   }
 
   /** Each lane has an address of its own, so that all can listen on the ports that the cases name. */
   static async start(address: string): Promise<Lane> {
-    return new Lane(await startGateway({ workers: 1, bind: address }), address)
+    return new Lane(await startGateway({ workers: 1, bind: address }), address, await freeOffset(address))
   }
 
   async stop(): Promise<void> {
@@ -85,7 +89,9 @@ export class Lane {
       const ports = addresses.get(`${cluster.source.hostname}:${cluster.source.port}`) ?? []
       return { ...cluster, source: { kind: 'endpoints', endpoints: ports.map(endpointAt) } }
     })
-    return { ...snapshot, clusters, revision: ++this.#revision }
+    const moved = <T extends { readonly port: number }>(item: T): T => ({ ...item, port: item.port + this.#portOffset })
+    const [listeners, tcpRoutes] = [snapshot.listeners.map(moved), snapshot.tcpRoutes.map(moved)]
+    return { ...snapshot, listeners, tcpRoutes, clusters, revision: ++this.#revision }
   }
 
   async #compareOne(testCase: Case, request: CaseRequest, expected: Expectation): Promise<string[]> {
@@ -132,7 +138,7 @@ export class Lane {
   #open(request: CaseRequest): Promise<RawConnection> {
     return RawConnection.open({
       host: this.#address,
-      port: request.port ?? 8080,
+      port: (request.port ?? 8080) + this.#portOffset,
       source: request.source ?? CLIENT,
       ...(request.tls !== undefined && { tls: request.tls }),
     })
@@ -222,6 +228,26 @@ export class Lane {
 /** An answer that is passed on without our own field still says whose it is. */
 function serviceIn(body: string): string | undefined {
   return /^\{"service":"([^"]+)"/.exec(body)?.[1]
+}
+
+/** Ports that cases name. */
+const CASE_PORTS = [8080, 8081, 8082, 8083, 8090, 8443, 9000]
+const OFFSETS = [0, 10_000, 20_000, 30_000, 40_000]
+
+async function freeOffset(address: string): Promise<number> {
+  for (const offset of OFFSETS) {
+    const free = await Promise.all(CASE_PORTS.map((port) => isFree(address, port + offset)))
+    if (free.every(Boolean)) return offset
+  }
+  throw new Error(`no ports are free on ${address}`)
+}
+
+async function isFree(address: string, port: number): Promise<boolean> {
+  const server = createServer()
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false))
+    server.listen(port, address, () => server.close(() => resolve(true)))
+  })
 }
 
 function describe({ method = 'GET', path = '', headers = [] }: CaseRequest): string {
