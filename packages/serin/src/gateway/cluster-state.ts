@@ -6,12 +6,19 @@ import type { ClientContext } from '../wire/client-connection.ts'
 import { type Balancer, balancerFor } from './balancer.ts'
 import { EndpointState, type EndpointConduct } from './endpoint.ts'
 import { DnsWatch } from './dns.ts'
+import { HealthWatch, usable } from './health-check.ts'
+
+/** Linux's own, where a Mapping wants probes and does not say after what time. */
+const KEEP_ALIVE_SECONDS = 7200
 
 export class ClusterState {
   cluster: Cluster
   meter: Meter
   /** In the order of the Snapshot. */
   endpoints: readonly EndpointState[] = []
+  /** Those that requests are given to: all but what health checks put out. */
+  private available: readonly EndpointState[] = []
+  private health: HealthWatch | null = null
   readonly conduct: EndpointConduct
   private readonly priority: 'default' | 'high'
   private balancer: Balancer | null = null
@@ -29,6 +36,8 @@ export class ClusterState {
     this.conduct = {
       connectTimeoutMs: 0,
       idleTimeoutMs: 0,
+      lifetimeMs: 0,
+      keepAliveSeconds: 0,
       limits: cluster.limits.default,
       http2: false,
       tls: null,
@@ -48,6 +57,8 @@ export class ClusterState {
     this.cluster = cluster
     this.meter = meter
     this.conduct.connectTimeoutMs = cluster.connectTimeoutMs
+    this.conduct.lifetimeMs = cluster.connectionLifetimeMs ?? 0
+    this.conduct.keepAliveSeconds = cluster.keepalive ? (cluster.keepalive.idleSeconds ?? KEEP_ALIVE_SECONDS) : 0
     this.conduct.idleTimeoutMs = cluster.idleTimeoutMs ?? this.context.limits.upstreamIdleMs
     this.conduct.limits = cluster.limits[this.priority]
     this.setTransport(cluster)
@@ -80,17 +91,18 @@ export class ClusterState {
 
   /** The endpoint for a request whose key has this hash; -1: it has none. Null: no endpoint. */
   pickFor(hash: number): EndpointState | null {
-    if (this.balancer === null || this.endpoints.length === 0) return this.pick()
-    return this.balancer.pick(this.endpoints, hash)
+    if (this.balancer === null || this.available.length === 0) return this.pick()
+    return this.balancer.pick(this.available, hash)
   }
 
   /** The next endpoint. Null: none. */
   pick(): EndpointState | null {
-    if (this.balancer !== null && this.endpoints.length > 0) return this.balancer.pick(this.endpoints, -1)
-    const count = this.endpoints.length
+    const { available } = this
+    const count = available.length
     if (count === 0) return null
+    if (this.balancer !== null) return this.balancer.pick(available, -1)
     if (this.cursor >= count) this.cursor %= count
-    return this.endpoints[this.cursor++]!
+    return available[this.cursor++]!
   }
 
   /** Connections that speak otherwise, or were secured otherwise, are not used any more. */
@@ -121,7 +133,27 @@ export class ClusterState {
       return state ?? new EndpointState(endpoint, this.context, this.conduct)
     })
     for (const gone of known.values()) gone.retire()
-    this.meter.set(CELL.membersTotal, this.endpoints.length)
-    this.meter.set(CELL.membersHealthy, this.endpoints.length)
+    this.watchHealth()
+    this.setAvailable()
+  }
+
+  private watchHealth(): void {
+    const { healthChecks } = this.cluster
+    if (healthChecks.length === 0) {
+      this.health?.stop()
+      this.health = null
+      return
+    }
+    this.health ??= new HealthWatch(this, this.context, () => this.setAvailable())
+    this.health.update(this.endpoints, healthChecks)
+  }
+
+  private setAvailable(): void {
+    const { endpoints, health, meter } = this
+    this.available = health === null ? endpoints : usable(endpoints, (endpoint) => health.isHealthy(endpoint))
+    const healthy =
+      health === null ? endpoints.length : endpoints.filter((endpoint) => health.isHealthy(endpoint)).length
+    meter.set(CELL.membersTotal, endpoints.length)
+    meter.set(CELL.membersHealthy, healthy)
   }
 }

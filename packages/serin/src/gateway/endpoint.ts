@@ -3,7 +3,7 @@ import type { CircuitBreaker, Endpoint, UpstreamTls } from '../model/cluster.ts'
 import { ClientConnection, type ClientContext, type ConnectionKeeper } from '../wire/client-connection.ts'
 import { FAULTS, type Fault } from '../wire/fault.ts'
 import type { Link, LinkOwner } from '../wire/link.ts'
-import { connectTcp } from '../wire/tcp.ts'
+import { connectTcp, TcpLink } from '../wire/tcp.ts'
 import { connectTls } from '../wire/tls.ts'
 import { Timer } from '../wire/timer-wheel.ts'
 import { Http2Upstream } from './http2-upstream.ts'
@@ -20,6 +20,10 @@ export interface ConnectionSeeker {
 export interface EndpointConduct {
   connectTimeoutMs: number
   idleTimeoutMs: number
+  /** A connection older than this is not used again; 0: no limit. */
+  lifetimeMs: number
+  /** TCP probes on a connection that has been silent for so long; 0: none. How many, and how far apart, the kernel says. */
+  keepAliveSeconds: number
   limits: CircuitBreaker
   /** Requests go over HTTP/2. */
   http2: boolean
@@ -146,7 +150,9 @@ export class EndpointState implements ConnectionKeeper {
       seeker.onConnection(connection)
       return
     }
-    if (this.retired || this.idle.length >= this.context.limits.idlePerEndpointMax) {
+    const { lifetimeMs } = this.conduct
+    const old = lifetimeMs > 0 && this.context.wheel.time - connection.openedAt > lifetimeMs
+    if (old || this.retired || this.idle.length >= this.context.limits.idlePerEndpointMax) {
       connection.destroy()
       return
     }
@@ -224,6 +230,8 @@ export class EndpointState implements ConnectionKeeper {
     this.context.wheel.remove(attempt.timer)
     const { connection, seeker } = attempt
     connection.state = 'idle'
+    connection.openedAt = this.context.wheel.time
+    if (this.conduct.keepAliveSeconds > 0 && link instanceof TcpLink) link.setKeepAlive(this.conduct.keepAliveSeconds)
     if (seeker) seeker.onConnection(connection)
     else this.onReusable(connection)
     link.resume()

@@ -24,6 +24,8 @@ export interface SideNeeds {
 
 export interface SideRequestOptions {
   readonly cluster: ClusterState
+  /** This one, of the cluster's: a question about itself, which is not counted among its requests. */
+  readonly endpoint?: EndpointState
   /** The whole request. */
   readonly octets: Buffer
   readonly timeoutMs: number
@@ -51,14 +53,15 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
     this.options = options
     const { needs, timeoutMs, cluster } = options
     this.startTime = needs.wheel.time
-    cluster.meter.started()
+    if (!options.endpoint) cluster.meter.started()
     if (timeoutMs > 0) needs.wheel.set(this.timer, timeoutMs)
   }
 
   /** Not in the constructor: `done` may be called before this returns. */
   start(): void {
     this.tries++
-    const endpoint = this.options.cluster.isFull ? null : this.options.cluster.pick()
+    const { cluster } = this.options
+    const endpoint = this.options.endpoint ?? (cluster.isFull ? null : cluster.pick())
     if (endpoint === null) {
       this.end(null)
       return
@@ -165,7 +168,8 @@ export class SideRequest implements ResponseHandler, ConnectionSeeker {
     const { needs, cluster } = this.options
     this.releaseEndpoint()
     needs.wheel.remove(this.timer)
-    cluster.meter.ended(this.status, needs.wheel.time - this.startTime, 0, this.bodyBytes, 0)
+    if (!this.options.endpoint)
+      cluster.meter.ended(this.status, needs.wheel.time - this.startTime, 0, this.bodyBytes, 0)
   }
 }
 

@@ -66,6 +66,8 @@ export class ClientConnection implements LinkOwner {
   link!: Link
   state: State = 'connecting'
   requests = 0
+  /** On the wheel's clock. */
+  openedAt = 0
   /** When the upstream will close it, as it announced (`Keep-Alive: timeout=5`), with a margin; on the wheel's clock. */
   expiresAt: number = Infinity
   readonly keeper: ConnectionKeeper
