@@ -1,6 +1,7 @@
 /** HorizontalPodAutoscalers (autoscaling/v2): defaults and validation. */
 import { validateMetadata } from './metadata.ts'
-import { invalid, required, type FieldProblem } from './problems.ts'
+import { validateMetrics, validateReference } from './metric-validation.ts'
+import { invalid, required, unsupported, type FieldProblem } from './problems.ts'
 import type { KindRules } from './kind-rules.ts'
 import type { HorizontalPodAutoscalerObject, ScalingRules } from './types.ts'
 
@@ -46,8 +47,7 @@ export const AUTOSCALER_RULES: KindRules<HorizontalPodAutoscalerObject> = {
     if (maxReplicas < minReplicas) {
       problems.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
     }
-    if ((scaleTargetRef?.kind ?? '') === '') problems.push(required('spec.scaleTargetRef.kind'))
-    if ((scaleTargetRef?.name ?? '') === '') problems.push(required('spec.scaleTargetRef.name'))
+    problems.push(...validateReference(scaleTargetRef, 'spec.scaleTargetRef'), ...validateMetrics(spec))
     return [
       ...problems,
       ...validateBehavior(spec.behavior?.scaleUp, 'scaleUp'),
@@ -58,6 +58,8 @@ export const AUTOSCALER_RULES: KindRules<HorizontalPodAutoscalerObject> = {
 
 const WINDOW_SECONDS_MAX = 3600
 const PERIOD_SECONDS_MAX = 1800
+const SELECT_POLICIES = ['Disabled', 'Max', 'Min']
+const POLICY_TYPES = ['Percent', 'Pods']
 
 function validateBehavior(rules: ScalingRules | undefined, which: 'scaleUp' | 'scaleDown'): FieldProblem[] {
   const field = `spec.behavior.${which}`
@@ -70,8 +72,14 @@ function validateBehavior(rules: ScalingRules | undefined, which: 'scaleUp' | 's
       invalid(`${field}.stabilizationWindowSeconds`, window, `must be less than or equal to ${WINDOW_SECONDS_MAX}`),
     )
   }
-  for (const [index, { value, periodSeconds }] of (rules?.policies ?? []).entries()) {
+  const { selectPolicy, policies } = rules ?? {}
+  if (selectPolicy !== undefined && !SELECT_POLICIES.includes(selectPolicy)) {
+    problems.push(unsupported(`${field}.selectPolicy`, selectPolicy, SELECT_POLICIES))
+  }
+  if (policies?.length === 0) problems.push(required(`${field}.policies`, 'must specify at least one Policy'))
+  for (const [index, { type, value, periodSeconds }] of (policies ?? []).entries()) {
     const at = `${field}.policies[${index}]`
+    if (!POLICY_TYPES.includes(type)) problems.push(unsupported(`${at}.type`, type, POLICY_TYPES))
     if (!(value > 0)) problems.push(invalid(`${at}.value`, value, 'must be greater than zero'))
     if (!(periodSeconds > 0)) problems.push(invalid(`${at}.periodSeconds`, periodSeconds, 'must be greater than zero'))
     if (periodSeconds > PERIOD_SECONDS_MAX) {

@@ -1,5 +1,6 @@
 /** ConfigMaps and Secrets. */
 import { isSame, validateMetadata } from './metadata.ts'
+import { scanJson } from './go-json.ts'
 import { configKeyErrors } from './names.ts'
 import { forbidden, invalid, invalids, required, tooLong, type FieldProblem } from './problems.ts'
 import type { KindRules } from './kind-rules.ts'
@@ -101,12 +102,10 @@ function validateJson(data: Readonly<Record<string, string>>, key: string): Fiel
   const value = data[key]
   if (value === undefined) return [required(`data[${key}]`)]
   try {
-    JSON.parse(Buffer.from(value, 'base64').toString())
+    scanJson(Buffer.from(value, 'base64').toString())
     return []
-  } catch {
-    return [
-      invalid(`data[${key}]`, '<secret contents redacted>', 'invalid character in the contents, which must be JSON'),
-    ]
+  } catch (error) {
+    return [invalid(`data[${key}]`, '<secret contents redacted>', (error as Error).message)]
   }
 }
 

@@ -44,6 +44,7 @@ export function validateContainers(
   const problems = containers.flatMap((container, index) =>
     validateContainer(container, `${field}[${index}]`, { volumes, names }),
   )
+  problems.push(...validateHostPorts(containers, field))
   for (const [index, container] of containers.entries()) {
     if (container.restartPolicy !== undefined) {
       problems.push(forbidden(`${field}[${index}].restartPolicy`, 'may not be set for non-init containers'))
@@ -115,6 +116,19 @@ function validatePorts(ports: readonly ContainerPort[], field: string): FieldPro
     else if (!PROTOCOLS.includes(port.protocol)) problems.push(unsupported(`${at}.protocol`, port.protocol, PROTOCOLS))
     return problems
   })
+}
+
+/** One port of the machine is for one container. */
+function validateHostPorts(containers: readonly Container[], field: string): FieldProblem[] {
+  const seen = new Set<string>()
+  return containers.flatMap(({ ports = [] }, container) =>
+    ports.flatMap(({ protocol, hostIP = '', hostPort = 0 }, index) => {
+      const key = `${protocol}/${hostIP}/${hostPort}`
+      const isTaken = hostPort !== 0 && seen.has(key)
+      seen.add(key)
+      return isTaken ? [duplicate(`${field}[${container}].ports[${index}].hostPort`, key)] : []
+    }),
+  )
 }
 
 export function isPort(port: number): boolean {
