@@ -39,22 +39,23 @@ async function serve(
   else await pipeline(Readable.fromWeb(response.body as ReadableStream), outgoing)
 }
 
-/** undefined: the request line or `Host` make no URL. */
+/** undefined: the request line or `Host` make no URL, or the method is one that `fetch` does not know (TRACE). */
 function toRequest(incoming: IncomingMessage, signal: AbortSignal): Request | undefined {
   const { method = 'GET', url = '/', headers } = incoming
   const address = `http://${headers.host ?? 'localhost'}${url.startsWith('/') ? url : '/'}`
-  if (!URL.canParse(address)) return undefined
   const lines = Object.entries(headers).flatMap(([name, value]) =>
     [value ?? []].flat().map((item): [string, string] => [name, item]),
   )
-  const hasBody =
-    method !== 'GET' &&
-    method !== 'HEAD' &&
-    (headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined)
-  return new Request(address, {
-    method,
-    headers: lines.filter(([name]) => !name.startsWith(':')),
-    signal,
-    ...(hasBody ? { body: Readable.toWeb(incoming), duplex: 'half' } : {}),
-  } as RequestInit)
+  const framed = headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+  const hasBody = framed && method !== 'GET' && method !== 'HEAD'
+  try {
+    return new Request(address, {
+      method,
+      headers: lines.filter(([name]) => !name.startsWith(':')),
+      signal,
+      ...(hasBody ? { body: Readable.toWeb(incoming), duplex: 'half' } : {}),
+    } as RequestInit)
+  } catch {
+    return undefined
+  }
 }
