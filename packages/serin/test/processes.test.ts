@@ -1,28 +1,42 @@
 /** What happens to the traffic when processes die, and that two serins do not get in each other's way. */
 import assert from 'node:assert/strict'
-import { statSync } from 'node:fs'
+import { readFileSync, statSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
+import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
 import { askOnce, startLoad } from '../src/cli/load.ts'
-import { childrenOf, processesNaming, serin as runSerin, SerinUnderTest, until } from './support/serin.ts'
+import { childrenOf, example, processesNaming, serin as runSerin, SerinUnderTest, until } from './support/serin.ts'
 
 interface PodFacts {
   readonly name: string
   readonly uid: string
   readonly restarts: number
+  /** Of the container: another process has another one. */
+  readonly id: string
+}
+
+interface Condition {
+  readonly type: string
+  readonly status: string
+  readonly reason: string
+  readonly message: string
 }
 
 async function pods(serin: SerinUnderTest): Promise<readonly PodFacts[]> {
   const { stdout, stderr } = await serin.verb('get', 'pods', '-o', 'json')
   const { items } = JSON.parse(stdout === '' ? assert.fail(stderr) : stdout) as {
-    items: { metadata: { name: string; uid: string }; status?: { containerStatuses?: { restartCount: number }[] } }[]
+    items: {
+      metadata: { name: string; uid: string }
+      status?: { containerStatuses?: { restartCount: number; containerID: string }[] }
+    }[]
   }
   return items
     .map(({ metadata, status }) => ({
       name: metadata.name,
       uid: metadata.uid,
       restarts: status?.containerStatuses?.[0]?.restartCount ?? -1,
+      id: status?.containerStatuses?.[0]?.containerID ?? '',
     }))
     .sort((left, right) => left.name.localeCompare(right.name))
 }
@@ -43,14 +57,12 @@ describe('a serin under load', { timeout: 180_000 }, () => {
     ]
     const [podsBefore, gatewayBefore] = [await pods(serin), serin.gatewayPid]
     assert.ok(gatewayBefore !== undefined)
-    const pidsBefore = await processesNaming('dist/main.js')
     await serin.killControl()
     assert.equal((await askOnce(common)).status, 200)
     await serin.up({ files: [] })
     assert.match(serin.output, new RegExp(`pid ${gatewayBefore} was running and goes on`))
     assert.equal(serin.gatewayPid, gatewayBefore)
     assert.deepEqual(await pods(serin), podsBefore)
-    assert.deepEqual((await processesNaming('dist/main.js')).length, pidsBefore.length)
 
     const restart = await serin.verb('rollout', 'restart', 'deploy', 'helloworld')
     assert.equal(restart.code, 0, restart.stderr)
@@ -106,6 +118,65 @@ describe('a serin under load', { timeout: 180_000 }, () => {
     assert.equal((await fetch(`http://127.0.0.1:${serin.console}/readyz`)).status, 200)
     assert.equal(await statusWith(serin.console, { host: 'evil.example' }), 403)
     assert.equal(await statusWith(serin.console, { origin: 'http://evil.example' }), 403)
+  })
+
+  test('is backed up while it runs, and the backup starts a serin of its own', async () => {
+    const other = await SerinUnderTest.create()
+    try {
+      const file = join(other.directory, 'backup.serin')
+      const backup = await runSerin(['backup', file, '--data', serin.data.path])
+      assert.equal(backup.code, 0, backup.stderr)
+      const restore = await runSerin(['restore', file, '--data', other.data.path])
+      assert.equal(restore.code, 0, restore.stderr)
+      assert.equal((await runSerin(['restore', file, '--data', other.data.path])).code, 2)
+      const again = join(other.directory, 'again.serin')
+      const ended = await runSerin(['backup', again, '--data', other.data.path])
+      assert.equal(ended.code, 0, ended.stderr)
+      assert.ok(statSync(again).size > 0)
+      for (const [broken, reason] of [
+        [readFileSync(again).subarray(0, 100_000), /it is cut off/],
+        ['nonsense', /is no backup of serin/],
+      ] as const) {
+        writeFileSync(again, broken)
+        const refused = await runSerin(['restore', again, '--data', join(other.directory, 'new')])
+        assert.equal(refused.code, 1)
+        assert.match(refused.stderr, reason)
+      }
+    } finally {
+      await other.cleanUp()
+    }
+  })
+
+  test('goes on with the last good configuration when a change is illegal, and says so on the resource', async () => {
+    const mapping = 'helloworld-backend-v2'
+    const change = async (weight: number): Promise<void> => {
+      const args = ['patch', 'mapping', mapping, '--type=merge', '-p', JSON.stringify({ spec: { weight } })]
+      const { code, stderr } = await serin.verb(...args)
+      assert.equal(code, 0, stderr)
+    }
+    const condition = async (): Promise<Condition | undefined> => {
+      const { stdout } = await serin.verb('get', 'mapping', mapping, '-o', 'json')
+      const { status } = JSON.parse(stdout) as { status?: { conditions?: Condition[] } }
+      return status?.conditions?.find(({ type }) => type === 'Accepted')
+    }
+    const ask = { host: serin.host, port: serin.port, path: '/helloworld/' }
+    assert.equal((await serin.verb('apply', '-f', join(example, 'canary.yaml'))).code, 0)
+    assert.equal((await serin.verb('delete', 'mapping', 'helloworld-backend')).code, 0)
+    await change(150)
+    const refused = await until('a condition', condition)
+    assert.equal(refused.status, 'False')
+    assert.match(refused.message, /150/)
+    assert.equal((await askOnce(ask)).status, 200)
+    const events = await until('an event', async () => {
+      const { stdout } = await serin.verb('get', 'events')
+      return stdout.includes(refused.reason) ? stdout : undefined
+    })
+    assert.match(events, /Warning +\S+ +mapping\/helloworld-backend-v2/)
+    await change(100)
+    await until('all to be well', async () => ((await condition())?.status === 'True' ? true : undefined))
+    await until('version 2 alone', async () => ((await askOnce(ask)).body.includes('Planet') ? true : undefined))
+    assert.equal((await serin.verb('delete', '-f', join(example, 'canary.yaml'))).code, 0)
+    assert.equal((await serin.verb('apply', '-f', join(example, 'k8s/mapping.yaml'))).code, 0)
   })
 
   test('keeps its secrets to its owner', () => {

@@ -89,6 +89,11 @@ export class LiveView {
     )
   }
 
+  /** Nothing to run and no port to open. */
+  get isEmpty(): boolean {
+    return this.#deployments.list().length === 0 && this.#listeners.list().length === 0
+  }
+
   /** `4 of 4 pods`. */
   get pods(): string {
     const all = this.#deployments.list()

@@ -125,6 +125,7 @@ async function applyAll(control: Control, files: ResourceFiles, report: UpReport
 async function becomeReady(live: LiveView, options: UpOptions, report: UpReport): Promise<void> {
   await live.untilReady()
   report.running(live.openAt(options.bind), live.pods)
+  if (live.isEmpty) report.say('empty', 'nothing is stored yet; serin apply -f PATH, in another terminal')
   live.start()
 }
 

@@ -1,5 +1,15 @@
 /** Copies of a store's file: made of a live one by any process, and put where a store is to begin. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import {
+  closeSync,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { copyDatabase, openDatabase, STORE_FILE } from './database.ts'
 
@@ -30,6 +40,7 @@ export async function restoreStore({
   if (existsSync(join(directory, STORE_FILE))) {
     throw new Error(`${directory} has a store already; choose another directory, or move it away`)
   }
+  checkCopy(file)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   copyFileSync(file, join(directory, STORE_FILE))
   try {
@@ -38,4 +49,30 @@ export async function restoreStore({
     rmSync(join(directory, STORE_FILE))
     throw error
   }
+}
+
+/** Of LMDB's meta pages (`MDB_meta` behind a page header of 24 octets); there are two, and either may be the newer one. */
+const META = { magic: 24, pageSize: 48, lastPage: 144, bytes: 160 } as const
+const MAGIC = 0xbe_ef_c0_de
+
+/** LMDB maps a file without looking at it: what is none, or is cut off, would end the process. Throws an Error. */
+function checkCopy(file: string): void {
+  const handle = openSync(file, 'r')
+  try {
+    const { size } = fstatSync(handle)
+    const first = metaAt(handle, 0)
+    if (first === undefined) throw new Error('it is no copy of a store')
+    const second = metaAt(handle, first.pageSize)
+    const pages = 1 + Math.max(first.lastPage, second?.lastPage ?? Infinity)
+    if (size < pages * first.pageSize) throw new Error('it is cut off')
+  } finally {
+    closeSync(handle)
+  }
+}
+
+function metaAt(handle: number, position: number): { pageSize: number; lastPage: number } | undefined {
+  const page = Buffer.alloc(META.bytes)
+  if (readSync(handle, page, 0, META.bytes, position) < META.bytes) return undefined
+  if (page.readUInt32LE(META.magic) !== MAGIC) return undefined
+  return { pageSize: page.readUInt32LE(META.pageSize), lastPage: Number(page.readBigUInt64LE(META.lastPage)) }
 }
