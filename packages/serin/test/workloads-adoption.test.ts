@@ -5,10 +5,12 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Deployment } from '../src/resources/kinds.ts'
 import { openEmbeddedStore } from '../src/store/embedded.ts'
 import type { PodRecord } from '../src/workloads/pods/records.ts'
 import { isRunning } from '../src/workloads/runtimes/proc.ts'
-import { createDeployment, isReady, makeImage, podsOf, until } from './workloads-pods.ts'
+import { createDeployment, isReady, makeImage, podsOf, until, webContainer } from './workloads-pods.ts'
 
 /** Pods outlive the control process that started them; the next one takes them over as they are. */
 
@@ -184,6 +186,26 @@ test('a stop ends the programs and keeps the objects: the next start brings the 
       .toSorted(),
     names,
   )
+})
+
+test('a rollout goes on where the control process was killed in the middle of it', async () => {
+  const first = await threePods()
+  const before = runningPids()
+  await ended(first, 'SIGKILL')
+  const env = [{ name: 'BOOT_MS', value: '300' }]
+  const body = { spec: { template: { spec: { containers: [webContainer({ env })] } } } }
+  await inStore((store) => store.patch(Deployment, { namespace: 'default', name: 'web' }, { type: 'merge', body }))
+  for (let kills = 0; kills < 3; kills += 1) {
+    const killed = await control()
+    await delay(350)
+    await ended(killed, 'SIGKILL')
+  }
+  await control()
+  await until(
+    'all are new and ready',
+    () => runningPids().length === 3 && records().every(isUp) && !runningPids().some((entry) => before.includes(entry)),
+  )
+  await until('the old programs have ended', () => !before.some((entry) => isRunning(pidIn(entry))))
 })
 
 test('pods whose objects went while no control process ran are ended', async () => {

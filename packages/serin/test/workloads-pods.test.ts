@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { after, before, describe, test } from 'node:test'
 import { ConfigMap, Event, Pod, Secret } from '../src/resources/kinds.ts'
 import type { ConfigMapObject, EventObject, PodObject, SecretObject } from '../src/resources/kubernetes/types.ts'
+import { processesWith } from '../src/workloads/runtimes/proc.ts'
 import { startCluster, type Cluster } from './workloads-cluster.ts'
 import {
   ask,
@@ -81,7 +83,6 @@ describe('pods as processes', { concurrency: 4 }, () => {
     await cluster.store.delete(Pod, key)
     await until('it is gone', async () => (await cluster.store.get(Pod, key)) === undefined)
     assert.throws(() => process.kill(pidOf(pod), 0))
-    const { processesWith } = await import('../src/workloads/runtimes/proc.ts')
     const left = (await processesWith('SERIN_POD')).filter(({ value }) => value.endsWith(pod.metadata.uid ?? '-'))
     assert.deepEqual(left, [])
   })
@@ -96,6 +97,45 @@ describe('pods as processes', { concurrency: 4 }, () => {
     await cluster.store.delete(Pod, key)
     await until('it is gone', async () => (await cluster.store.get(Pod, key)) === undefined)
     assert.throws(() => process.kill(pidOf(pod), 0))
+  })
+
+  test('a pod is deleted while its init container runs, or while its image is not known: it goes at once', async () => {
+    await createPod(cluster.store, 'early', { initContainers: [{ name: 'first', command: ['sleep', '1000'] }] })
+    await createPod(cluster.store, 'imageless', { containers: [{ name: 'web', image: 'nowhere:2' }] })
+    await podIs(cluster.store, 'early', ({ status }) => status?.initContainerStatuses?.[0]?.state.running !== undefined)
+    await podIs(
+      cluster.store,
+      'imageless',
+      ({ status }) => status?.containerStatuses?.[0]?.state.waiting?.message !== undefined,
+    )
+    for (const name of ['early', 'imageless']) {
+      await cluster.store.delete(Pod, { namespace: 'default', name })
+      await until(
+        `${name} is gone`,
+        async () => (await cluster.store.get(Pod, { namespace: 'default', name })) === undefined,
+      )
+    }
+  })
+
+  test('pods that are deleted right after they were made leave nothing running', async () => {
+    const names = Array.from({ length: 6 }, (_value, index) => `hasty-${String(index)}`)
+    const pods = await Promise.all(names.map((name) => createPod(cluster.store, name)))
+    await Promise.all(
+      names.map(async (name, index) => {
+        await delay(index * 4)
+        await cluster.store.delete(Pod, { namespace: 'default', name })
+      }),
+    )
+    await until('they are gone', async () =>
+      (await Promise.all(names.map((name) => cluster.store.get(Pod, { namespace: 'default', name })))).every(
+        (pod) => pod === undefined,
+      ),
+    )
+    const uids = pods.map(({ metadata }) => metadata.uid ?? '-')
+    await until(
+      'nothing runs',
+      async () => !(await processesWith('SERIN_POD')).some(({ value }) => uids.some((uid) => value.endsWith(uid))),
+    )
   })
 
   test('a program that ends is started again, at once and then ever later; its former log can be read', async () => {

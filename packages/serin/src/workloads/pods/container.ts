@@ -76,6 +76,9 @@ export class ContainerWorker {
   /** serin goes down: it ends now, but not for good. */
   private isSuspended = false
   private running: RunningContainer | undefined
+  /** A start, or a taking up, that is under way: whoever stops has to wait for what comes of it. */
+  private starting: Promise<unknown> | undefined
+  private hasBegun = false
   private probers: Prober[] = []
   private logs: LogKeeper | undefined
   private readonly halt = new AbortController()
@@ -94,6 +97,8 @@ export class ContainerWorker {
 
   /** Starts it, or goes on with what an earlier control process left. */
   begin(memory?: ContainerMemory): void {
+    if (this.isDone) return
+    this.hasBegun = true
     void this.live(memory)
   }
 
@@ -150,6 +155,7 @@ export class ContainerWorker {
   /** preStop, the stop signal, and after the grace period the end. `graceMs` is asked again while it waits, for it can be shortened. */
   stop(graceMs: () => number): Promise<void> {
     this.halt.abort()
+    if (!this.hasBegun) this.finish()
     this.stopping ??= this.stopProgram(graceMs).then(() => this.done)
     return this.stopping
   }
@@ -174,7 +180,7 @@ export class ContainerWorker {
   private async live(memory: ContainerMemory | undefined): Promise<void> {
     this.recall(memory)
     if (memory?.running !== undefined) this.left = memory
-    let running = memory?.running === undefined ? undefined : await this.takeUp(memory.running)
+    let running = memory?.running === undefined ? undefined : await this.begins(this.takeUp(memory.running))
     while (!this.isHalted || running !== undefined) {
       running ??= await this.launch()
       if (running === undefined) break
@@ -228,7 +234,7 @@ export class ContainerWorker {
   private async launch(): Promise<RunningContainer | undefined> {
     while (!this.isHalted) {
       try {
-        return await this.startOnce()
+        return await this.begins(this.startOnce())
       } catch (error) {
         await this.failedToStart(error)
       }
@@ -416,7 +422,13 @@ export class ContainerWorker {
     return (this.surroundings.pod().spec.terminationGracePeriodSeconds ?? 30) * 1000
   }
 
+  private begins<T>(start: Promise<T>): Promise<T> {
+    this.starting = start
+    return start
+  }
+
   private async stopProgram(leftMs: () => number): Promise<void> {
+    await Promise.allSettled([this.starting])
     const { running } = this
     if (running !== undefined) await this.signalAndWait(running, leftMs)
   }

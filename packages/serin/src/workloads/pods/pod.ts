@@ -240,10 +240,10 @@ export class PodWorker {
     const { name, namespace = '', uid = '' } = this.pod.metadata
     const annotations = { [PORTS_ANNOTATION]: JSON.stringify(this.ports) }
     const body = { metadata: { uid, annotations }, status: { ...CLEARED, ...status } }
-    this.pod = await this.context.room.pods.merge({ namespace, name }, body, {
-      subresource: 'status',
-      fieldManager: 'kubelet',
-    })
+    const options = { subresource: 'status', fieldManager: 'kubelet' } as const
+    const written = await this.context.room.pods.merge({ namespace, name }, body, options)
+    // What was seen meanwhile may be newer: a deletion above all.
+    if (versionOf(written) > versionOf(this.pod)) this.pod = written
   }
 
   private status(): PodStatus {
@@ -313,6 +313,10 @@ export class PodWorker {
     this.context.ports.release(this.ports)
     await forgetPod(this.context.directory, this.uid)
   }
+}
+
+function versionOf(pod: PodObject): number {
+  return Number(pod.metadata.resourceVersion ?? 0)
 }
 
 /** Fields of a status that a merge patch has to take away when they are not there any more. */
