@@ -2,6 +2,7 @@
  * What is measured. A case has a setting that every proxy is started with, and loads that are put on it one after the other.
  * `compare` says which figure is put beside the goal.
  */
+import { patches } from './patch.mjs'
 import { idleConnections, swaps } from './special.mjs'
 
 const WHOLE = { log: false, routes: 1, workers: 1, close: false, bodies: false, idle: false }
@@ -93,5 +94,14 @@ export const CASES = [
     loads: [],
     alone: true,
     special: swaps,
+  },
+  {
+    id: 'patch',
+    title: 'A weight, patched through the API, to every worker',
+    goal: 'p99 < 10 ms over 1,000 changes under load, no failed request',
+    setting: WHOLE,
+    loads: [],
+    alone: true,
+    special: patches,
   },
 ]

@@ -1,6 +1,6 @@
 /**
  * The service behind every proxy: answers on raw sockets, as cheaply as it can, so that it is never the bottleneck.
- * `GET` gets 25 octets; `/v1/16k`, `/v1/1m` get that many, `?chunked` in chunks; request bodies are read and thrown away.
+ * `GET` gets 25 octets, and others below `/v2/`; `/v1/16k`, `/v1/1m` get that many, `?chunked` in chunks; request bodies are read and thrown away.
  * Run with a port on the command line; prints `listening` when it does.
  */
 import { createServer } from 'node:net'
@@ -22,6 +22,7 @@ function chunked(body) {
 }
 
 const SMALL = withLength(Buffer.from('{"message":"Hello World"}'))
+const SECOND = withLength(Buffer.from('{"message":"Greetings, Planet!"}'))
 const BODIES = new Map(
   [
     ['16k', 16_384],
@@ -35,7 +36,7 @@ const BODIES = new Map(
 /** What the request line asks for. */
 function answerTo(line) {
   const target = line.slice(line.indexOf(' ') + 1, line.lastIndexOf(' '))
-  return BODIES.get(target.slice(target.lastIndexOf('/') + 1)) ?? SMALL
+  return BODIES.get(target.slice(target.lastIndexOf('/') + 1)) ?? (target.startsWith('/v2/') ? SECOND : SMALL)
 }
 
 class Connection {
@@ -64,7 +65,7 @@ class Connection {
       this.held = Buffer.from(data)
       return undefined
     }
-    this.answer = BODIES.size > 0 && data[0] === 0x47 ? answerTo(data.latin1Slice(0, data.indexOf(13))) : SMALL
+    this.answer = data[0] === 0x47 ? answerTo(data.latin1Slice(0, data.indexOf(13))) : SMALL
     if (data[0] !== 0x47) this.expectBody(data.latin1Slice(0, end).toLowerCase())
     if (!this.inBody()) this.socket.write(this.answer)
     return data.length > end + 4 ? data.subarray(end + 4) : undefined
