@@ -195,6 +195,10 @@ export class DataPlane implements ClientContext, PlanNeeds {
     return this.requests > this.limits.requestsPerWorkerMax || this.wheel.lagMs > this.limits.loopLagMsMax
   }
 
+  get logsResponseHeaders(): boolean {
+    return this.accessLog !== null && this.accessLog.responseHeaders.length > 0
+  }
+
   takeExchange(): PooledExchange {
     this.requests++
     return this.freeExchanges.pop() ?? this.newExchange(this)

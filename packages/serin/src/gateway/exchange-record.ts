@@ -52,6 +52,7 @@ export class ExchangeRecord implements AccessEntry {
   http2 = false
   /** Where some values stand in the head as sent: see MARK. */
   readonly marks: Int32Array = new Int32Array(MARKS_LENGTH)
+  private responseValues: Map<string, string> | null = null
   /** The head as sent upstream; empty if it never was. */
   protected sentHead: Buffer = NOTHING
   protected sentHeadLength = 0
@@ -78,6 +79,7 @@ export class ExchangeRecord implements AccessEntry {
     this.destination = null
     this.http10 = false
     this.sentHeadLength = 0
+    this.responseValues = null
   }
 
   get protocol(): string {
@@ -111,9 +113,16 @@ export class ExchangeRecord implements AccessEntry {
   }
 
   responseHeader(name: string): string | undefined {
-    return name === 'x-envoy-upstream-service-time' && this.upstreamServiceMs >= 0
-      ? String(this.upstreamServiceMs)
-      : undefined
+    return this.responseValues?.get(name)
+  }
+
+  /** Keeps what the access log will ask of a response's head. */
+  protected keepResponseHeaders(names: readonly HeaderName[], head: Head): void {
+    this.responseValues = new Map()
+    for (const { text, octets, hash } of names) {
+      const value = head.joined(octets, hash)
+      if (value !== null) this.responseValues.set(text, value)
+    }
   }
 
   private writeMarked(which: number, out: OutBuffer): boolean {

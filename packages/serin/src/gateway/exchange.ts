@@ -600,6 +600,7 @@ export class Exchange
     this.serviceMs = Math.round(plane.wheel.time - this.sentTime)
     this.upstreamServiceMs = this.serviceMs
     this.responseMs = plane.wheel.time - this.startTime
+    if (plane.logsResponseHeaders) this.keepResponseHeaders(plane.accessLog!.responseHeaders, head)
     this.forward.cluster!.meter.upstreamAnswered(this.serviceMs)
     this.destination!.meter.upstreamAnswered(this.serviceMs)
     const bodyless = this.method === 'HEAD' || head.status === 204 || head.status === 304

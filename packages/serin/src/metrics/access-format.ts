@@ -2,12 +2,16 @@
 import { fieldOf, nameHash } from '../wire/field-names.ts'
 import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
-import type { AccessEntry } from './access-entry.ts'
+import type { AccessEntry, HeaderName } from './access-entry.ts'
 import { flagText } from './flags.ts'
 import { timeFormatter } from './time-format.ts'
 
 /** Appends one line, with its line end. Octets go from the wire to the log without a string between. */
-export type FormatAccess = (entry: AccessEntry, out: OutBuffer) => void
+export interface FormatAccess {
+  (entry: AccessEntry, out: OutBuffer): void
+  /** What it asks of the response's head, which is gone when the line is written. */
+  readonly responseHeaders: readonly HeaderName[]
+}
 
 /** A line as Emissary writes it. */
 export const DEFAULT_TEXT_FORMAT: string =
@@ -61,6 +65,7 @@ interface Writer {
   readonly write: Write
   /** JSON knows the difference. */
   readonly number: boolean
+  readonly responseHeaders?: readonly HeaderName[]
 }
 
 interface Part {
@@ -76,9 +81,10 @@ const DASH = 0x2d
 /** A function that writes a line for each request. @throws AccessFormatError */
 export function compileTextFormat(format: string = DEFAULT_TEXT_FORMAT): FormatAccess {
   const parts = parse(format.endsWith('\n') ? format : `${format}\n`)
-  return (entry, out) => {
+  const write = (entry: AccessEntry, out: OutBuffer): void => {
     for (const part of parts) writeText(part, entry, out)
   }
+  return Object.assign(write, { responseHeaders: responseHeadersOf(parts) })
 }
 
 /** As `compileTextFormat`, with a field for each key. A field of one operator keeps its type: numbers, `null` for none. @throws AccessFormatError */
@@ -87,13 +93,18 @@ export function compileJsonFormat(format: Readonly<Record<string, string>> = DEF
     prefix: octetsOf(`${index === 0 ? '{' : ','}${asciiJson(key)}:`),
     parts: parse(text),
   }))
-  return (entry, out) => {
+  const write = (entry: AccessEntry, out: OutBuffer): void => {
     for (const { prefix, parts } of fields) {
       append(out, prefix)
       writeJson(parts, entry, out)
     }
     append(out, fields.length === 0 ? EMPTY_LINE : LINE_END)
   }
+  return Object.assign(write, { responseHeaders: responseHeadersOf(fields.flatMap(({ parts }) => parts)) })
+}
+
+function responseHeadersOf(parts: readonly Part[]): HeaderName[] {
+  return parts.flatMap(({ writer }) => writer?.responseHeaders ?? [])
 }
 
 const LINE_END = octetsOf('}\n')
@@ -240,16 +251,21 @@ const header =
     const other = writerOf(second)
     return {
       number: one.number && other.number,
+      responseHeaders: [...(one.responseHeaders ?? []), ...(other.responseHeaders ?? [])],
       write: (entry, out) => one.write(entry, out) || other.write(entry, out),
     }
   }
 
+function headerName(name: string): HeaderName {
+  const octets = octetsOf(name)
+  const hash = nameHash(octets)
+  return { text: name, octets, hash, field: fieldOf(octets, 0, octets.length, hash) }
+}
+
 function requestPart(name: string): Writer {
   const pseudo = REQUEST_PARTS[name]
   if (pseudo) return { number: false, write: (entry, out) => writeValue(pseudo(entry), out) }
-  const octets = octetsOf(name)
-  const hash = nameHash(octets)
-  const prepared = { text: name, octets, hash, field: fieldOf(octets, 0, octets.length, hash) }
+  const prepared = headerName(name)
   return { number: false, write: (entry, out) => entry.writeRequestHeader(prepared, out) }
 }
 
@@ -263,7 +279,8 @@ const REQUEST_PARTS: Readonly<Record<string, (entry: AccessEntry) => string | un
 function responsePart(name: string): Writer {
   if (name === ':status') return number((entry) => entry.status)(undefined)!
   if (name === 'x-envoy-upstream-service-time') return number((entry) => entry.upstreamServiceMs)(undefined)!
-  return text((entry) => entry.responseHeader(name))(undefined)!
+  const writer = text((entry) => entry.responseHeader(name))(undefined)!
+  return { ...writer, responseHeaders: [headerName(name)] }
 }
 
 function withoutPort(address: string | undefined): string | undefined {
@@ -288,7 +305,7 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   TRAILER: header(() => text(() => undefined)(undefined)!),
   PROTOCOL: text((entry) => entry.protocol),
   RESPONSE_CODE: number((entry) => entry.status),
-  RESPONSE_CODE_DETAILS: text((entry) => entry.details),
+  RESPONSE_CODE_DETAILS: text((entry) => entry.details ?? (entry.responseMs < 0 ? undefined : 'via_upstream')),
   RESPONSE_FLAGS: text((entry) => flagText(entry.flags)),
   BYTES_RECEIVED: number((entry) => entry.bytesIn),
   BYTES_SENT: number((entry) => entry.bytesOut),
@@ -317,5 +334,5 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   /** What serin has no such thing of; Envoy writes a dash for them too, where nothing was set. */
   DYNAMIC_METADATA: text(() => undefined),
   FILTER_STATE: text(() => undefined),
-  GRPC_STATUS: text((entry) => entry.responseHeader('grpc-status')),
+  GRPC_STATUS: () => responsePart('grpc-status'),
 }

@@ -101,6 +101,17 @@ test('operators take alternatives, lengths, time formats, and %% is a percent si
   )
 })
 
+test('a format says which headers of the response it needs', () => {
+  const format = compileTextFormat(
+    '%RESP(Content-Type?X-Kind)% %GRPC_STATUS% %REQ(X-A)% %RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%',
+  )
+  assert.deepEqual(
+    format.responseHeaders.map((name) => name.text),
+    ['content-type', 'x-kind', 'grpc-status'],
+  )
+  assert.deepEqual(compileJsonFormat().responseHeaders, [])
+})
+
 test('octets above ASCII pass through text unchanged, and are escaped in JSON', () => {
   assert.equal(Buffer.from(text('é %RESP(SERVER)%'), 'latin1').toString('utf8'), 'é café')
   const json = line(compileJsonFormat({ server: '%RESP(SERVER)%', both: '<%RESP(SERVER)%>' }))

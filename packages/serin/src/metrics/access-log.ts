@@ -8,7 +8,7 @@
  */
 import { closeSync, openSync, write } from 'node:fs'
 import { OutBuffer } from '../wire/out-buffer.ts'
-import type { AccessEntry } from './access-entry.ts'
+import type { AccessEntry, HeaderName } from './access-entry.ts'
 import type { FormatAccess } from './access-format.ts'
 import { CELL } from './cells.ts'
 import type { Meter } from './meter.ts'
@@ -47,6 +47,11 @@ export class AccessLog {
   constructor(options: AccessLogOptions) {
     this.#options = options
     this.#descriptor = open(options.to)
+  }
+
+  /** What lines say of responses' heads: to be kept until `write`. */
+  get responseHeaders(): readonly HeaderName[] {
+    return this.#options.format.responseHeaders
   }
 
   /** Adds the line of a request to the batch. */
