@@ -344,15 +344,29 @@ for (const adapter of adapters) {
       const pinned: Record<string, number> = { alice: 1, bob: 2 }
       const pin = ({ headers }: { readonly headers: Readonly<Record<string, unknown>> }): number | undefined =>
         pinned[String(headers['x-user'])]
+      type Source = Parameters<typeof pin>[0]
       for (const missing of [
         pin,
-        async (source: { readonly headers: Readonly<Record<string, unknown>> }) => pin(source),
+        async (source: Source) => pin(source),
+        (source: Source) => Promise.resolve(pin(source)),
       ]) {
         await withApi(adapter, pair, { read: header('x-api-version'), missing }, async (ask) => {
           deepEqual((await ask('/a', at('alice', 'x-user'))).body, { says: 'one' })
           deepEqual((await ask('/a', at('bob', 'x-user'))).body, { says: 'two' })
           deepEqual((await ask('/a', { headers: { 'x-user': 'bob', 'x-api-version': '1' } })).body, { says: 'one' })
           equal((await ask('/a', at('eve', 'x-user'))).status, 400)
+        })
+      }
+    })
+
+    test('a pinned version that cannot be looked up is not the fault of the client', async () => {
+      const fail = (): never => {
+        throw new Error('no database')
+      }
+      for (const missing of [fail, async () => fail()]) {
+        await withApi(adapter, pair, { read: header('v'), missing }, async (ask) => {
+          equal((await ask('/a')).status, 500)
+          equal((await ask('/a', at('1', 'v'))).status, 200)
         })
       }
     })

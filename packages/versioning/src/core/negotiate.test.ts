@@ -24,7 +24,7 @@ function negotiation(
     fallback: versions[0],
     problems: {},
   } as const
-  return compileNegotiation({ ...input, ...more }).now
+  return compileNegotiation({ ...input, ...more }).ask as (source: object) => Outcome
 }
 
 function said(outcome: Outcome): string {

@@ -28,14 +28,16 @@ export type Outcome =
   | { readonly kind: 'problem'; readonly problem: Problem }
 
 export interface Negotiation {
-  /** Where nothing has to be awaited; a `missing` function that returns a promise counts as an error here. */
-  readonly now: (source: RequestSource) => Outcome
-  readonly later: (source: RequestSource) => Promise<Outcome>
-  /** Whether `missing` is an async function, so that `later` has to be used. */
-  readonly needsLater: boolean
+  /** The version of a request, at once where nobody has to be asked for it; never rejects. */
+  readonly ask: (source: RequestSource) => Outcome | Promise<Outcome>
+  /** Whether `missing` is a function, so that it may take a while. */
+  readonly mayWait: boolean
   /** For `Vary`; empty if the version stands in the URL or host only. */
   readonly vary: string
 }
+
+/** The client is not to blame if its pinned version cannot be looked up. */
+const pinFailedStatus = 500
 
 /** What clients have asked for is remembered up to this many spellings. */
 const remembered = 1000
@@ -50,9 +52,8 @@ export function compileNegotiation(input: NegotiationInput): Negotiation {
     return asked === undefined ? undefined : decide(asked, source)
   }
   return {
-    now: (source) => start(source) ?? missing.now(source),
-    later: async (source) => start(source) ?? (await missing.later(source)),
-    needsLater: typeof input.missing === 'function' && input.missing.constructor.name === 'AsyncFunction',
+    ask: (source) => start(source) ?? missing(source),
+    mayWait: typeof input.missing === 'function',
     vary: [...new Set(input.readers.flatMap((reader) => reader.vary))].join(', '),
   }
 }
@@ -168,11 +169,11 @@ function mediaTypeStatus(source: RequestSource | undefined): number {
     : 406
 }
 
-function missingRule(input: NegotiationInput, decide: (asked: Asked) => Outcome) {
+function missingRule(input: NegotiationInput, decide: (asked: Asked) => Outcome): Negotiation['ask'] {
   const supported = input.versions.map((version) => version.text)
-  const fail = (detail: string): Outcome => ({
+  const fail = (detail: string, status?: number): Outcome => ({
     kind: 'problem',
-    problem: problem({ kind: 'missing', detail, supported }, input.problems),
+    problem: problem({ kind: 'missing', detail, supported, status }, input.problems),
   })
   const places = input.readers.map((reader) => reader.name).join(', ')
   const nothing = fail(
@@ -183,27 +184,23 @@ function missingRule(input: NegotiationInput, decide: (asked: Asked) => Outcome)
     const stable = input.versions.filter((version) => !input.previews.has(version.text))
     const chosen = { default: input.fallback, latest: input.latest, oldest: stable[0], error: undefined }[rule]
     const outcome: Outcome = chosen === undefined ? nothing : { kind: 'version', version: chosen }
-    return { now: () => outcome, later: () => Promise.resolve(outcome) }
+    return () => outcome
   }
   const reader: Reader = { name: 'version chosen for this client', vary: [], mediaType: false, read: () => undefined }
   const pinned = (value: VersionLiteral | undefined): Outcome =>
     value === undefined ? nothing : decide({ kind: 'one', text: String(value), reader })
-  const failed = fail('The version of this client could not be found out.')
-  return {
-    now: (source: RequestSource): Outcome => {
-      try {
-        const value = rule(source)
-        return value instanceof Promise ? failed : pinned(value)
-      } catch {
-        return failed
-      }
-    },
-    later: async (source: RequestSource): Promise<Outcome> => {
-      try {
-        return pinned(await rule(source))
-      } catch {
-        return failed
-      }
-    },
+  const failed = fail('The version of this client could not be found out.', pinFailedStatus)
+  return (source) => {
+    try {
+      const value = rule(source)
+      return isThenable(value) ? Promise.resolve(value).then(pinned, () => failed) : pinned(value)
+    } catch {
+      return failed
+    }
   }
+}
+
+/** A promise of any make: query builders have their own. */
+function isThenable(value: unknown): value is PromiseLike<VersionLiteral | undefined> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }

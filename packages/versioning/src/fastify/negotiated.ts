@@ -22,6 +22,8 @@ import type { Copy, Negotiated } from './copy.ts'
 /** A value that no version has: such a request matches no constrained route. */
 const noVersion = '!'
 
+type Derived = (error: Error | null, version?: string) => void
+
 /** Registers the constraint; returns its name. */
 export function addStrategy(scope: FastifyInstance, negotiation: Negotiation, outcomeKey: symbol): string {
   const name = freeName(scope)
@@ -29,13 +31,11 @@ export function addStrategy(scope: FastifyInstance, negotiation: Negotiation, ou
     ;(request as unknown as Negotiated)[outcomeKey] = outcome
     return outcome.kind === 'version' ? outcome.version.text : noVersion
   }
-  const now = (request: IncomingMessage): string => keep(request, negotiation.now(request))
-  const later = (
-    request: IncomingMessage,
-    _context: unknown,
-    done: (error: Error | null, value?: string) => void,
-  ): void => {
-    void negotiation.later(request).then((outcome) => process.nextTick(done, null, keep(request, outcome)))
+  const now = (request: IncomingMessage): string => keep(request, negotiation.ask(request) as Outcome)
+  const maybeLater = (request: IncomingMessage, _context: unknown, done: Derived): void => {
+    const outcome = negotiation.ask(request)
+    if (outcome instanceof Promise) void outcome.then((settled) => process.nextTick(done, null, keep(request, settled)))
+    else done(null, keep(request, outcome))
   }
   scope.addConstraintStrategy({
     name,
@@ -43,7 +43,7 @@ export function addStrategy(scope: FastifyInstance, negotiation: Negotiation, ou
     validate: () => true,
     storage: constraintStore,
     // The router tells a synchronous strategy from another by the number of arguments.
-    deriveConstraint: (negotiation.needsLater ? later : now) as (request: IncomingMessage) => string,
+    deriveConstraint: (negotiation.mayWait ? maybeLater : now) as (request: IncomingMessage) => string,
   } as Parameters<FastifyInstance['addConstraintStrategy']>[0])
   return name
 }

@@ -245,7 +245,7 @@ async function negotiate(
 ): Promise<Response | undefined> {
   const known = methodsFor(routers.anyVersion, path)
   if (known.length === 0) return undefined
-  const outcome = await service.plan.negotiation?.later(sourceOf(request))
+  const outcome = await service.plan.negotiation?.ask(sourceOf(request))
   if (outcome === undefined) return undefined
   const vary = service.plan.negotiation?.vary ?? ''
   if (outcome.kind === 'problem')

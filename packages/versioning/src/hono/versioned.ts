@@ -118,9 +118,9 @@ function replaceResponse(context: Context, response: Response): void {
 
 /** All versions at one address: each passes on what is not its own; at the end it is said why nobody answered. */
 function addNegotiated(app: Hono, service: Service<HonoPayload>): void {
-  const outcomes = new WeakMap<Context, Promise<Outcome> | undefined>()
-  const outcomeOf = (context: Context): Promise<Outcome> | undefined => {
-    if (!outcomes.has(context)) outcomes.set(context, service.plan.negotiation?.later(sourceOf(context.req.raw)))
+  const outcomes = new WeakMap<Context, Outcome | Promise<Outcome> | undefined>()
+  const outcomeOf = (context: Context): Outcome | Promise<Outcome> | undefined => {
+    if (!outcomes.has(context)) outcomes.set(context, service.plan.negotiation?.ask(sourceOf(context.req.raw)))
     return outcomes.get(context)
   }
   const handlers = new Map<Entry<HonoPayload>['declaration'], Map<string, MiddlewareHandler>>()
@@ -143,7 +143,7 @@ function addNegotiated(app: Hono, service: Service<HonoPayload>): void {
 
 async function refuse(
   service: Service<HonoPayload>,
-  outcomeOf: (context: Context) => Promise<Outcome> | undefined,
+  outcomeOf: (context: Context) => Outcome | Promise<Outcome> | undefined,
   context: Context,
   next: Next,
 ): Promise<Response | undefined> {
