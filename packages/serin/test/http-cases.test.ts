@@ -28,6 +28,7 @@ interface Case {
   readonly upstream_when?: 'headers'
   readonly idle_raw?: string
   readonly upstream_must: string
+  readonly why: string
 }
 
 interface Assertions {
@@ -145,9 +146,26 @@ async function inLane(work: (lane: number) => Promise<void>): Promise<void> {
 
 async function judgeRequest(one: Case, lane: number): Promise<void> {
   const raw = expanded(one)
+  if (one.why.includes('h2 where supported')) {
+    await judgePreface(raw, lane)
+    return
+  }
   checkRequest(one, await runRequest(one, raw, one.parts_at === 'each' ? everyOffset(raw) : (one.parts_at ?? []), lane))
   if (one.parts_at !== undefined || one.end !== undefined || raw === '') return
   for (const offsets of waysToCut(raw)) checkRequest(one, await runRequest(one, raw, offsets, lane))
+}
+
+/** HTTP/2 is spoken on the same port: its preface is answered with a SETTINGS frame, and nothing is forwarded. */
+async function judgePreface(raw: string, lane: number): Promise<void> {
+  const upstream = upstreams[lane]!
+  upstream.reset()
+  const client = await RawClient.connect(ports[lane]!)
+  await client.send(raw)
+  await client.settle((received) => received.length >= 9, HANG_MS)
+  client.destroy()
+  assert.equal(client.received[3], '\u0004')
+  assert.equal(upstream.received, '')
+  await followUp(lane)
 }
 
 /** Through a whole worker: octet by octet, and one cut in a place that differs from case to case. */
