@@ -1,8 +1,9 @@
 /** `serin apply`: resources of files, created or changed. Either all files are right, or nothing is written. */
+import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 import { dataDirectory } from '../data-directory.ts'
-import { recordImages } from '../image-directories.ts'
+import { type ImageDirectories, recordImages } from '../image-directories.ts'
 import { applyResource } from './apply-resources.ts'
 import { findKubeconfig, namespaceOf, openClient } from './client.ts'
 import { type Invocation, usageError } from './command.ts'
@@ -22,7 +23,7 @@ export async function apply(invocation: Invocation): Promise<number> {
       known: await gatewayObjects(client),
     })
     const dryRun = invocation.boolean('dry-run')
-    if (!dryRun) recordImages(dataDirectory(dirname(findKubeconfig(invocation))).images, files.images)
+    if (!dryRun) recordFor(findKubeconfig(invocation), files.images)
     for (const resource of files.resources) {
       const { outcome, object } = await applyResource(client, resource, { namespace: namespaceOf(invocation), dryRun })
       const name = displayName(resource.kind, resource.object.metadata.name)
@@ -32,4 +33,10 @@ export async function apply(invocation: Invocation): Promise<number> {
   } finally {
     client.close()
   }
+}
+
+/** Images are directories for a serin of this machine only: its kubeconfig stands in its data directory. */
+function recordFor(kubeconfig: string, images: ImageDirectories): void {
+  const data = dataDirectory(dirname(kubeconfig))
+  if (existsSync(data.tokens)) recordImages(data.images, images)
 }

@@ -9,6 +9,7 @@ import { type Invocation, usageError } from './command.ts'
 import { CliError, EXIT } from './exit.ts'
 import { workersOf } from './gateway.ts'
 import { LiveView } from './live-view.ts'
+import { note } from './output.ts'
 import { readResources, type ResourceFiles } from './resource-files.ts'
 import { explainStartFailure } from './start-failure.ts'
 import { tellParent, upInBackground } from './up-background.ts'
@@ -133,7 +134,10 @@ function untilTold(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
       process.once(signal, () => {
-        process.once(signal, () => process.exit(EXIT.interrupted))
+        process.once(signal, () => {
+          note('not waiting; `serin down` ends what is still running')
+          process.exit(EXIT.interrupted)
+        })
         resolve()
       })
     }
