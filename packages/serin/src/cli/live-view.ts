@@ -5,7 +5,7 @@
 import type { Control } from '../control.ts'
 import { Deployment, Event, Listener, Pod } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
-import type { DeploymentObject, EventObject } from '../resources/kubernetes/types.ts'
+import type { DeploymentObject, EventObject, PodObject } from '../resources/kubernetes/types.ts'
 import { createInformer, type Informer } from '../store/informer.ts'
 import { formatAddress } from '../host-port.ts'
 import { CliError } from './exit.ts'
@@ -151,10 +151,13 @@ export class LiveView {
     )
   }
 
-  /** Pods are asked before they can answer: that is how one finds out that they do. */
+  /** Programs are asked before they can answer: that is how one finds out that they do. */
   async #isStarting({ involvedObject: { namespace = 'default', name } }: EventObject): Promise<boolean> {
-    const pod = await this.#control.store.get(Pod, { namespace, name })
-    return Date.now() - Date.parse(pod?.metadata.creationTimestamp ?? '') < STARTING_MS_MAX
+    const pod = await this.#control.store.get<PodObject>(Pod, { namespace, name })
+    const starts = (pod?.status?.containerStatuses ?? []).map(({ state }) =>
+      Date.parse(state?.running?.startedAt ?? ''),
+    )
+    return starts.every((startedAt) => Number.isNaN(startedAt) || Date.now() - startedAt < STARTING_MS_MAX)
   }
 
   async #warn(event: EventObject): Promise<void> {
