@@ -118,3 +118,13 @@ export function startsPreface(buffer: Buffer, start: number, end: number): boole
   const length = Math.min(end - start, PREFACE.length)
   return length >= PREFACE_BYTES_MIN && buffer.compare(PREFACE, 0, length, start, start + length) === 0
 }
+
+/** Whether a SETTINGS frame follows the preface at `start`; null: more octets are needed to say so. */
+export function settingsFollow(buffer: Buffer, start: number, end: number): boolean | null {
+  const typeAt = start + PREFACE.length + FRAME_TYPE_AT
+  return typeAt < end ? buffer[typeAt] === SETTINGS_FRAME : null
+}
+
+/** A frame begins with three octets of length, then its type (§4.1). */
+const FRAME_TYPE_AT = 3
+const SETTINGS_FRAME = 4

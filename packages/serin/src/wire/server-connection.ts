@@ -7,7 +7,7 @@ import { BAD_CHUNK, BAD_TRAILER, DATA, END, MORE } from './chunked.ts'
 import { FAULTS, type Fault } from './fault.ts'
 import { CHUNKED, requestFraming, UNFRAMED } from './framing.ts'
 import { type Head, NEED_MORE, parseRequestHead, REFUSED } from './head.ts'
-import { startsPreface } from './http2-fields.ts'
+import { settingsFollow, startsPreface } from './http2-fields.ts'
 import type { Limits } from './limits.ts'
 import type { Link, LinkOwner } from './link.ts'
 import type { OutBuffer } from './out-buffer.ts'
@@ -69,6 +69,8 @@ type State =
   | 'closed'
 
 const NOTHING = Buffer.alloc(0)
+/** From a preface of HTTP/2 to the SETTINGS that belong to it; clients send both at once. */
+const PREFACE_MS = 150
 
 export class ServerConnection<Context extends ServerContext = ServerContext> implements LinkOwner {
   readonly link: Link
@@ -92,6 +94,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private drainedBytes = 0
   private bodyMark = 0
   private stopping = false
+  private sawPreface = false
   private writeMark = 0
 
   constructor(link: Link, context: Context) {
@@ -224,6 +227,20 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   }
 
   /** Takes no new request; closes at once if idle. */
+  /** A client of HTTP/2 sends its SETTINGS with its preface (RFC 9113 §3.4); one that does not is told that it is understood as HTTP/1.1. */
+  private workOnPreface(buffer: Buffer, at: number, end: number): number {
+    const settings = settingsFollow(buffer, at, end)
+    if (settings === true) this.handOver(buffer.subarray(at, end))
+    else if (settings === false) this.refuse(FAULTS.badVersion)
+    else {
+      if (!this.sawPreface) this.context.wheel.set(this.timer, PREFACE_MS)
+      this.sawPreface = true
+      this.state = 'head'
+      return at
+    }
+    return end
+  }
+
   /** The client speaks HTTP/2 (RFC 9113 §3.3): whoever can takes the link over, with what has been read. */
   private handOver(octets: Buffer): void {
     const { context } = this
@@ -306,7 +323,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
 
   onTimer(timer: Timer): void {
     if (timer === this.writeTimer) this.checkWriting()
-    else if (this.state === 'head') this.refuse(FAULTS.headTimeout)
+    else if (this.state === 'head') this.refuse(this.sawPreface ? FAULTS.badVersion : FAULTS.headTimeout)
     else if (this.state === 'exchange') this.checkBodyRate()
     // A slow reader gets what is left; a stalled one is noticed by `writeTimer`.
     else if (this.state === 'lingering' && this.link.waitingBytes > 0)
@@ -367,7 +384,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
 
   /** Whether new octets can have completed a line: then the head is parsed again, from its start. Bounded by `fieldsMax` lines. */
   private worthParsing(added: number): boolean {
-    if (this.pending.length > this.context.limits.requestLineBytesMax) return true
+    if (this.sawPreface || this.pending.length > this.context.limits.requestLineBytesMax) return true
     const from = this.pending.length - added
     return this.pending.indexOf(10, from) >= 0
   }
@@ -387,10 +404,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
       return at
     }
     if (after === REFUSED) {
-      if (this.requests === 0 && startsPreface(buffer, at, end)) {
-        this.handOver(buffer.subarray(at, end))
-        return end
-      }
+      if (this.requests === 0 && startsPreface(buffer, at, end)) return this.workOnPreface(buffer, at, end)
       this.refuse(head.fault ?? FAULTS.badRequestLine)
       return end
     }
