@@ -235,3 +235,34 @@ test('a TCPMapping shares its connections by weight, forwards half-closed ones, 
   assert.deepEqual([counts.get('one'), counts.get('two')], [6, 14])
   for (const server of servers) server.close()
 })
+
+test('behind a proxy that says so, the client is who the proxy names', async () => {
+  const ask = async (header: string, options: { secure: boolean }): Promise<string> => {
+    const plain = net.connect(port, '127.0.0.1')
+    plain.write(header)
+    const socket = options.secure
+      ? tls.connect({ socket: plain, servername: 'a.test', rejectUnauthorized: false })
+      : plain
+    socket.write('GET /x HTTP/1.1\r\nhost: a.test\r\nconnection: close\r\n\r\n')
+    let text = ''
+    try {
+      for await (const octets of socket) text += String(octets)
+    } catch {
+      return 'reset'
+    }
+    return text
+  }
+  for (const protocol of ['http', 'https'] as const) {
+    await apply({
+      ...host({}),
+      listeners: [listener(`proxied-${protocol}`, { protocol, virtualHosts: ['a.test'], proxyProtocol: true })],
+    })
+    upstream.seen.length = 0
+    const secure = protocol === 'https'
+    assert.match(await ask('PROXY TCP4 9.8.7.6 127.0.0.1 1234 80\r\n', { secure }), /^HTTP\/1.1 200/u)
+    assert.equal(upstream.seen[0]!.headers['x-forwarded-for'], '9.8.7.6')
+    assert.match(await ask('PROXY UNKNOWN\r\n', { secure }), /^HTTP\/1.1 200/u)
+    assert.equal(upstream.seen[1]!.headers['x-forwarded-for'], '127.0.0.1')
+    assert.doesNotMatch(await ask('', { secure }), /^HTTP\/1.1 200/u)
+  }
+})

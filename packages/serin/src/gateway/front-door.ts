@@ -1,9 +1,10 @@
 /**
  * What a new connection speaks, where a Listener allows more than cleartext HTTP: TLS (its certificate chosen by server name), HTTP in
- * cleartext on the same port, or the protocol of a TCPMapping.
+ * cleartext on the same port, or the protocol of a TCPMapping; and who it comes from, where a proxy in front says so.
  */
 import type { TLSSocket } from 'node:tls'
 import { type ClientHello, readClientHello } from '../wire/client-hello.ts'
+import { readProxyHeader } from '../wire/proxy-protocol.ts'
 import type { LinkOwner } from '../wire/link.ts'
 import { StreamLink } from '../wire/stream-link.ts'
 import type { TcpLink } from '../wire/tcp.ts'
@@ -28,6 +29,7 @@ export class FrontDoor implements Guest, LinkOwner {
   private gathered: Buffer = Buffer.alloc(0)
   private handshake: TLSSocket | null = null
   private over = false
+  private expectsProxy: boolean
   handedOver = false
 
   constructor(plane: DataPlane, listener: ListenerState, link: TcpLink) {
@@ -35,12 +37,13 @@ export class FrontDoor implements Guest, LinkOwner {
     this.listener = listener
     this.link = link
     this.peerAddress = link.peerAddress
+    this.expectsProxy = listener.plan.listener.proxyProtocol
     link.owner = this
     plane.addGuest(this)
   }
 
   start(): void {
-    if (this.listener.plan.listener.protocol === 'tcp') this.proxy('')
+    if (!this.expectsProxy && this.listener.plan.listener.protocol === 'tcp') this.proxy('')
     else {
       this.plane.wheel.limit(this.timer, this.plane.limits.headMs)
       this.link.resume()
@@ -64,6 +67,25 @@ export class FrontDoor implements Guest, LinkOwner {
 
   onOctets(buffer: Buffer, length: number): void {
     this.gathered = Buffer.concat([this.gathered, buffer.subarray(0, length)])
+    if (this.expectsProxy && !this.readProxy()) return
+    const { protocol } = this.listener.plan.listener
+    if (protocol === 'http') this.serveCleartext()
+    else if (protocol === 'tcp') this.proxy('')
+    else if (this.gathered.length > 0) this.lookAtHello()
+  }
+
+  /** False: its header is not here yet, or is none. */
+  private readProxy(): boolean {
+    const header = readProxyHeader(this.gathered)
+    if (header.kind === 'bad') this.destroy()
+    if (header.kind !== 'header') return false
+    this.expectsProxy = false
+    this.gathered = this.gathered.subarray(header.length)
+    if (header.address !== null) this.link.claim(header.address)
+    return true
+  }
+
+  private lookAtHello(): void {
     const hello = readClientHello(this.gathered)
     if (hello.kind === 'other') this.serveCleartext()
     else if (hello.kind === 'hello') this.secure(hello)
@@ -83,14 +105,15 @@ export class FrontDoor implements Guest, LinkOwner {
 
   private serveCleartext(): void {
     const { plane, link, listener, gathered } = this
-    if (listener.plan.listener.protocol !== 'https') {
+    const { protocol } = listener.plan.listener
+    if (protocol !== 'https' && protocol !== 'http') {
       this.destroy()
       return
     }
     this.handedOver = true
     const connection = plane.serve(link, listener, null)
     this.leave()
-    connection.onOctets(gathered, gathered.length)
+    if (gathered.length > 0) connection.onOctets(gathered, gathered.length)
   }
 
   /** The certificate of the Host that the server name stands for; without one the connection is closed, as Envoy does. */
@@ -102,14 +125,15 @@ export class FrontDoor implements Guest, LinkOwner {
       this.destroy()
       return
     }
+    const { peerAddress } = this.link
     const handle = this.link.release()
     this.handshake = acceptTls(handle, this.gathered, options, (socket) => {
       if (socket === null) this.leave()
-      else this.secured(socket, host, hello)
+      else this.secured(socket, host, hello, peerAddress)
     })
   }
 
-  private secured(socket: TLSSocket, host: HostPlan, hello: Hello): void {
+  private secured(socket: TLSSocket, host: HostPlan, hello: Hello, peerAddress: string): void {
     const { plane, listener } = this
     if (this.over) {
       socket.destroy()
@@ -120,11 +144,11 @@ export class FrontDoor implements Guest, LinkOwner {
     this.handedOver = true
     const secure = { hostname: host.host.hostname, serverName: hello.serverName ?? '' }
     if (!tcp && socket.alpnProtocol === 'h2') {
-      new Http2Session(plane, listener, socket, this.peerAddress, secure)
+      new Http2Session(plane, listener, socket, peerAddress, secure)
       this.leave()
       return
     }
-    const link = new StreamLink(socket, this)
+    const link = new StreamLink(socket, this, peerAddress)
     if (tcp) new TcpProxy(plane, listener, link, tcp)
     else if (listener.plan.listener.protocol === 'https') plane.serve(link, listener, secure)
     else link.destroy()
@@ -139,7 +163,7 @@ export class FrontDoor implements Guest, LinkOwner {
       return
     }
     this.handedOver = true
-    new TcpProxy(plane, listener, link, route)
+    new TcpProxy(plane, listener, link, route, this.gathered)
     this.leave()
   }
 

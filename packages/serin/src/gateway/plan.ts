@@ -260,7 +260,7 @@ export class PlanEdit implements DestinationNeeds {
       hosts: hostTable(served),
       tlsHosts: speaksTls ? hostTable(served.filter(({ host }) => host.tls !== undefined)) : null,
       tcp: tcpTable(tcpRoutes.values(), listener.port),
-      hasDoor: listener.protocol !== 'http',
+      hasDoor: listener.protocol !== 'http' || listener.proxyProtocol,
       meter: this.needs.registry.listener(listener.name, listener.statsPrefix),
     }
   }

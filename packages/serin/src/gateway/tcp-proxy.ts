@@ -34,11 +34,15 @@ export class TcpProxy implements Guest {
   private bytesIn = 0
   private bytesOut = 0
   private ends = 0
+  private readonly first: Buffer | undefined
 
-  constructor(plane: DataPlane, listener: ListenerState, client: Link, route: CompiledTcpRoute) {
+  /** `first`: what the client has sent already. */
+  constructor(plane: DataPlane, listener: ListenerState, client: Link, route: CompiledTcpRoute, first?: Buffer) {
+    this.first = first
     this.plane = plane
     this.listener = listener
     this.client = client
+    client.pause()
     this.peerAddress = client.peerAddress
     this.idleMs = route.route.idleTimeoutMs ?? IDLE_MS
     this.startTime = plane.wheel.time
@@ -123,6 +127,8 @@ export class TcpProxy implements Guest {
     this.connected = true
     this.touchIdle()
     link.resume()
+    const { first } = this
+    if (first && first.length > 0) this.forward(link, this.client, first, first.length, true)
     this.client.resume()
   }
 

@@ -10,10 +10,11 @@ export class StreamLink implements Link {
   private readonly socket: Socket
   private closed = false
 
-  constructor(socket: Socket, owner: LinkOwner) {
+  /** `peerAddress`: where a trusted proxy has said who is behind it. */
+  constructor(socket: Socket, owner: LinkOwner, peerAddress?: string) {
     this.socket = socket
     this.owner = owner
-    const address = socket.remoteAddress ?? ''
+    const address = peerAddress ?? socket.remoteAddress ?? ''
     this.peerAddress = address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
     socket.on('data', (octets: Buffer) => this.owner.onOctets(octets, octets.length))
     socket.on('end', () => this.owner.onEnd())

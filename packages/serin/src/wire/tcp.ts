@@ -210,6 +210,11 @@ export class TcpLink implements Link {
     if (this.handle.reset(nothing) !== 0) this.handle.close()
   }
 
+  /** A trusted proxy says who is behind it. */
+  claim(address: string): void {
+    this.address = address
+  }
+
   /** Stops reading and gives the handle away; nothing more is heard here. */
   release(): TcpHandle {
     this.pause()
