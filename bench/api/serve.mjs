@@ -14,8 +14,12 @@ const api = await startApi({
   tokens: [{ token, user: 'admin', role: 'admin' }],
 })
 process.stdout.write(`${JSON.stringify({ port: api.address.port, ca: tls.authority })}\n`)
-process.on('SIGTERM', async () => {
+process.on('SIGTERM', () => {
+  void stop() // its end is the end of the process
+})
+
+async function stop() {
   await api.close()
   await store.close()
   process.exit(0)
-})
+}

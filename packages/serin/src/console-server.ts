@@ -2,6 +2,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 
 import { formatAddress, type HostPort, isLoopback, listenOn } from './host-port.ts'
+import { CONTENT_TYPE } from './metrics/prometheus.ts'
 
 /** Ports after the default one that are tried when it is taken and none was asked for. */
 const FREE_PORT_TRIES_MAX = 100
@@ -63,7 +64,7 @@ async function answer(options: ConsoleOptions, request: IncomingMessage, respons
   const path = (request.url ?? '/').replace(/\?.*/, '')
   switch (path) {
     case '/metrics':
-      return reply(response, 200, await options.metrics(), 'text/plain; version=0.0.4; charset=utf-8')
+      return reply(response, 200, await options.metrics(), CONTENT_TYPE)
     case '/livez':
     case '/healthz':
       return reply(response, 200, 'ok')

@@ -1,6 +1,7 @@
 /** A small HTTP server on a Unix socket, and its client: how the gateway process answers the control process. */
 import { createServer, request, type Server } from 'node:http'
 import { chmodSync, rmSync } from 'node:fs'
+import { CONTENT_TYPE } from './metrics/prometheus.ts'
 
 /** The other side is on this machine: longer than this means it hangs. */
 const ANSWER_MS_MAX = 5_000
@@ -20,7 +21,7 @@ export function createTextServer(answer: (path: string) => Promise<TextAnswer | 
     async function reply(): Promise<void> {
       const found = await answer(incoming.url ?? '/')
       response.statusCode = found?.status ?? 404
-      response.setHeader('content-type', 'text/plain; version=0.0.4; charset=utf-8')
+      response.setHeader('content-type', CONTENT_TYPE)
       response.end(found?.body ?? 'not found\n')
     }
   })

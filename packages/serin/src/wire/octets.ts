@@ -48,10 +48,6 @@ export function isTarget(octet: number): boolean {
   return (CLASS[octet]! & TARGET) !== 0
 }
 
-export function isTargetSpecial(octet: number): boolean {
-  return (CLASS[octet]! & TARGET_SPECIAL) !== 0
-}
-
 export function isRegName(octet: number): boolean {
   return (CLASS[octet]! & HOST) !== 0
 }

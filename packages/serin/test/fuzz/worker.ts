@@ -186,5 +186,3 @@ export async function startWorkerFuzz(): Promise<WorkerFuzz> {
 
   return { once, check, end }
 }
-
-export type { Gateway }
