@@ -36,9 +36,8 @@ type Connect = (port: number) => Promise<Duplex>
 /** Throws StoreError as long as nothing was answered. */
 export async function servePortForward(connection: PodConnection, pod: KubeObject): Promise<void> {
   const { handlers, request, socket, head } = connection
-  const handler = handlers?.connect
-  if (handler === undefined) throw unavailable(handlers?.addressOf?.(pod, undefined))
-  const connect: Connect = (port) => handler.call(handlers, pod, port)
+  if (handlers?.connect === undefined) throw unavailable(handlers?.addressOf?.(pod, undefined))
+  const connect: Connect = handlers.connect.bind(handlers, pod)
   const offered = (request.headers['sec-websocket-protocol'] ?? '').split(',').map((name) => name.trim())
   if (request.headers.upgrade?.toLowerCase() === 'spdy/3.1') return upgradeToSpdy(request, socket, connect)
   if (offered.includes(TUNNEL_PROTOCOL)) {

@@ -84,7 +84,7 @@ class Session {
       case RST_STREAM:
         return this.#data(body.readUInt32BE(0) & 0x7fffffff, FIN, Buffer.alloc(0))
       case PING:
-        return void this.#control(PING, body)
+        return this.#control(PING, body)
       case GOAWAY:
         return void this.#connection.end()
       default: // Settings, windows, late headers: nothing here depends on them.
