@@ -19,17 +19,27 @@ const COLORS: Readonly<Record<Severity, string>> = { error: RED, warning: YELLOW
 
 /** `file:line:column: message`, the line before, the line, a caret. One blank line between two. Pure. */
 export function printText(diagnostics: readonly Diagnostic[], options: PrintOptions = {}): string {
-  return diagnostics.map((diagnostic) => printOne(diagnostic, options)).join('\n')
+  const split = new Map<string, readonly string[]>()
+  const linesOf: LinesOf = (file) => {
+    const text = options.sources?.get(file)
+    const lines = split.get(file) ?? text?.split(/\r?\n/)
+    if (lines !== undefined) split.set(file, lines)
+    return lines
+  }
+  return diagnostics.map((diagnostic) => printOne(diagnostic, linesOf, options)).join('\n')
 }
 
-function printOne(diagnostic: Diagnostic, options: PrintOptions): string {
+/** The lines of a file, split once however many diagnostics point into it. */
+type LinesOf = (file: string) => readonly string[] | undefined
+
+function printOne(diagnostic: Diagnostic, linesOf: LinesOf, options: PrintOptions): string {
   const paint = (code: string, text: string): string =>
     options.color === true ? `\u001b[${code}m${text}\u001b[0m` : text
   const { severity, message, expected, suggestion, notes = [] } = diagnostic
   const label = severity === 'error' ? '' : `${severity}: `
   const lines = [`${paint(BOLD, `${placeText(diagnostic)}:`)} ${paint(COLORS[severity], `${label}${message}`)}`]
   const advice = suggestion === undefined ? undefined : `did you mean ${quoted(suggestion)}?`
-  const excerpt = excerptOf(diagnostic, options.sources)
+  const excerpt = excerptOf(diagnostic, linesOf)
   if (excerpt !== undefined) {
     const caret = paint(COLORS[severity], '^'.repeat(excerpt.length))
     const hint = advice ?? (expected === undefined ? '' : `expected ${expected}`)
@@ -59,12 +69,11 @@ const LINE_LENGTH_MAX = 160
 
 function excerptOf(
   { origin }: Diagnostic,
-  sources: PrintOptions['sources'],
+  linesOf: LinesOf,
 ): { lines: string[]; indent: string; length: number } | undefined {
   const { file, line, column = 1, length = 1 } = origin
-  const text = file === undefined ? undefined : sources?.get(file)
-  if (text === undefined || line === undefined) return undefined
-  const all = text.split(/\r?\n/)
+  const all = file === undefined ? undefined : linesOf(file)
+  if (all === undefined || line === undefined) return undefined
   const current = all[line - 1]
   if (current === undefined) return undefined
   const cut = column > LINE_LENGTH_MAX ? column - LINE_LENGTH_MAX / 2 : 0
