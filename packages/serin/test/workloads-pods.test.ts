@@ -212,11 +212,8 @@ describe('pods as processes', { concurrency: 4 }, () => {
     const after = await podIs(cluster.store, 'mortal', isReady)
     assert.notEqual(pidOf(after), before)
     assert.equal(again.metadata.uid, after.metadata.uid)
-    assert.ok(
-      (await eventsOf('moody')).some(
-        (line) => line === 'Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500',
-      ),
-    )
+    const told = 'Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 500'
+    await until('it is told', async () => (await eventsOf('moody')).includes(told))
   })
 
   test('a startup probe holds the others back until it succeeds', async () => {
@@ -240,7 +237,12 @@ describe('pods as processes', { concurrency: 4 }, () => {
     await createPod(cluster.store, 'stages', {
       initContainers: [
         { name: 'first', command: write('first') },
-        { name: 'beside', restartPolicy: 'Always', command: ['sh', '-c', `echo beside >> ${note}; exec sleep 1000`] },
+        {
+          name: 'beside',
+          restartPolicy: 'Always',
+          startupProbe: { exec: { command: ['grep', '-q', 'beside', note] }, periodSeconds: 1, failureThreshold: 60 },
+          command: ['sh', '-c', `echo beside >> ${note}; exec sleep 1000`],
+        },
         { name: 'second', command: write('second') },
       ],
       containers: [{ name: 'web', command: ['sh', '-c', `cat ${note}; exec sleep 1000`] }],

@@ -110,7 +110,7 @@ export function someClusterIP(): string {
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  msMax = 20_000,
+  msMax = 60_000,
 ): Promise<T> {
   const end = Date.now() + msMax
   for (;;) {

@@ -1,11 +1,12 @@
-import type { Container, PodObject, Probe } from '../../resources/kubernetes/types.ts'
-import { PRESTOP_EXTRA_MS } from '../limits.ts'
+import type { Container, PodObject } from '../../resources/kubernetes/types.ts'
+import { GRACE_SECONDS_DEFAULT } from '../limits.ts'
 import { LogKeeper } from '../runtimes/log-file.ts'
 import { StartError, type ContainerRecord, type Exit, type RunningContainer } from '../runtimes/runtime.ts'
+import { Checks } from './checks.ts'
 import { ask, type ProbeTarget } from './probe.ts'
-import { Prober } from './prober.ts'
 import { failuresAfter, isRestarted, missingDelayMs, restartDelayMs, type Role } from './restarts.ts'
 import type { ContainerPhase, ContainerView, Termination } from './status.ts'
+import { pause, stopProgram } from './stopping.ts'
 
 /**
  * One container of one pod, through all of its lives: started, asked how it is, started again when it ends, stopped.
@@ -79,7 +80,7 @@ export class ContainerWorker {
   /** A start, or a taking up, that is under way: whoever stops has to wait for what comes of it. */
   private starting: Promise<unknown> | undefined
   private hasBegun = false
-  private probers: Prober[] = []
+  private checks: Checks | undefined
   private logs: LogKeeper | undefined
   private readonly halt = new AbortController()
   private stopping: Promise<void> | undefined
@@ -156,7 +157,7 @@ export class ContainerWorker {
   stop(graceMs: () => number): Promise<void> {
     this.halt.abort()
     if (!this.hasBegun) this.finish()
-    this.stopping ??= this.stopProgram(graceMs).then(() => this.done)
+    this.stopping ??= this.stopNow(graceMs).then(() => this.done)
     return this.stopping
   }
 
@@ -169,7 +170,7 @@ export class ContainerWorker {
   /** Leaves the program running. */
   release(): void {
     this.halt.abort()
-    this.stopProbers()
+    this.checks?.stop()
     this.logs?.stop()
   }
 
@@ -289,7 +290,7 @@ export class ContainerWorker {
   }
 
   private ended(exit: Exit): void {
-    this.stopProbers()
+    this.checks?.stop()
     this.logs?.stop()
     this.running = undefined
     const { phase } = this
@@ -333,67 +334,21 @@ export class ContainerWorker {
     await this.pause(delay)
   }
 
-  /** Probes, as far as there are any: startup first, the others after it. */
   private watch(running: RunningContainer, startedAt: number, known?: { started: boolean; ready: boolean }): void {
-    const { startupProbe } = this.container
-    if (startupProbe === undefined || known?.started === true) return this.begun(running, startedAt, known?.ready)
-    const startup = this.prober(startupProbe, running, startedAt, {
-      kind: 'Startup',
-      eager: true,
-      onVerdict: (ok) => {
-        startup.stop()
-        if (ok) this.begun(running, startedAt)
-        else void this.kill(running, 'Startup')
-      },
-    })
-    this.probers.push(startup)
-    this.surroundings.changed()
-  }
-
-  private begun(running: RunningContainer, startedAt: number, ready?: boolean): void {
-    const { readinessProbe, livenessProbe } = this.container
-    this.set({ started: true, ready: readinessProbe === undefined || ready === true })
-    this.tellUp()
-    if (readinessProbe !== undefined) {
-      this.probers.push(
-        this.prober(readinessProbe, running, startedAt, {
-          kind: 'Readiness',
-          eager: true,
-          ...(ready === undefined ? {} : { initial: ready }),
-          onVerdict: (ok) => this.set({ started: true, ready: ok }),
-        }),
-      )
-    }
-    if (livenessProbe === undefined) return
-    this.probers.push(
-      this.prober(livenessProbe, running, startedAt, {
-        kind: 'Liveness',
-        eager: false,
-        initial: true,
-        onVerdict: (ok) => {
-          if (!ok) void this.kill(running, 'Liveness', livenessProbe.terminationGracePeriodSeconds)
-        },
-      }),
-    )
-  }
-
-  private prober(
-    probe: Probe,
-    running: RunningContainer,
-    startedAt: number,
-    options: { kind: string; eager: boolean; initial?: boolean; onVerdict: (ok: boolean) => void },
-  ): Prober {
-    const { kind, ...rest } = options
-    return new Prober({
-      probe,
-      target: this.surroundings.target(this.container, running),
+    const { container, surroundings } = this
+    this.checks = new Checks({
+      container,
+      target: surroundings.target(container, running),
       startedAt,
-      ...rest,
-      onFailure: (message) => {
-        const text = `${kind} probe failed: ${message}`
-        this.surroundings.tell(this.container, { type: 'Warning', reason: 'Unhealthy', message: text })
+      ...(known === undefined ? {} : { known }),
+      onState: (state) => {
+        this.set(state)
+        this.tellUp()
       },
+      onFatal: (kind, graceSeconds) => void this.kill(running, `failed ${kind.toLowerCase()} probe`, graceSeconds),
+      onFailure: (message) => surroundings.tell(container, { type: 'Warning', reason: 'Unhealthy', message }),
     })
+    surroundings.changed()
   }
 
   private set(state: { started: boolean; ready: boolean }): void {
@@ -406,20 +361,21 @@ export class ContainerWorker {
   private async kill(running: RunningContainer, why: string, graceSeconds?: number): Promise<void> {
     if (this.running !== running) return
     const { container, surroundings } = this
-    const probe = why === 'FailedPostStartHook' ? why : `failed ${why.toLowerCase()} probe`
-    const message = `Container ${container.name} ${probe}, will be restarted`
-    surroundings.tell(container, { reason: 'Killing', message })
-    this.stopProbers()
+    surroundings.tell(container, {
+      reason: 'Killing',
+      message: `Container ${container.name} ${why}, will be restarted`,
+    })
+    this.checks?.stop()
     if (this.phase.name === 'running' && this.phase.ready) {
       this.set({ started: true, ready: false })
       await surroundings.left()
     }
     const end = Date.now() + (graceSeconds === undefined ? this.graceMs() : graceSeconds * 1000)
-    await this.signalAndWait(running, () => end - Date.now())
+    await this.stopRunning(running, () => end - Date.now())
   }
 
   private graceMs(): number {
-    return (this.surroundings.pod().spec.terminationGracePeriodSeconds ?? 30) * 1000
+    return (this.surroundings.pod().spec.terminationGracePeriodSeconds ?? GRACE_SECONDS_DEFAULT) * 1000
   }
 
   private begins<T>(start: Promise<T>): Promise<T> {
@@ -427,71 +383,24 @@ export class ContainerWorker {
     return start
   }
 
-  private async stopProgram(leftMs: () => number): Promise<void> {
+  private async stopNow(leftMs: () => number): Promise<void> {
     await Promise.allSettled([this.starting])
-    const { running } = this
-    if (running !== undefined) await this.signalAndWait(running, leftMs)
+    if (this.running !== undefined) await this.stopRunning(this.running, leftMs)
   }
 
-  private async signalAndWait(running: RunningContainer, leftMs: () => number): Promise<void> {
+  private stopRunning(running: RunningContainer, leftMs: () => number): Promise<void> {
     const { container, surroundings } = this
-    const hook = container.lifecycle?.preStop
-    let extraMs = 0
-    if (hook !== undefined && leftMs() > 0) {
-      const { ok, message } = await this.runPreStop(hook, running, leftMs)
-      if (!ok) surroundings.tell(container, { type: 'Warning', reason: 'FailedPreStopHook', message })
-      extraMs = leftMs() <= 0 ? PRESTOP_EXTRA_MS : 0
-    }
-    const end = Date.now() + extraMs
-    const left = (): number => Math.max(leftMs(), end - Date.now())
-    if (left() > 0) running.signal((container.lifecycle?.stopSignal as NodeJS.Signals | undefined) ?? 'SIGTERM')
-    if (await exitsWithin(running, left)) return
-    running.signal('SIGKILL')
-    await running.exited
-  }
-
-  private async runPreStop(
-    hook: NonNullable<NonNullable<Container['lifecycle']>['preStop']>,
-    running: RunningContainer,
-    leftMs: () => number,
-  ): Promise<{ ok: boolean; message: string }> {
-    if (hook.sleep !== undefined) {
-      await Promise.race([running.exited, delay(Math.min(hook.sleep.seconds * 1000, leftMs()))])
-      return { ok: true, message: '' }
-    }
-    return ask(hook, this.surroundings.target(this.container, running), leftMs())
-  }
-
-  private stopProbers(): void {
-    for (const prober of this.probers) prober.stop()
-    this.probers = []
+    return stopProgram({
+      container,
+      running,
+      target: surroundings.target(container, running),
+      leftMs,
+      onHookFailure: (message) =>
+        surroundings.tell(container, { type: 'Warning', reason: 'FailedPreStopHook', message }),
+    })
   }
 
   private pause(ms: number): Promise<void> {
-    return delay(ms, this.halt.signal)
+    return pause(ms, this.halt.signal)
   }
-}
-
-/** The time left is asked again and again, for a grace period can be shortened. */
-const GRACE_CHECK_MS = 500
-
-async function exitsWithin(running: RunningContainer, leftMs: () => number): Promise<boolean> {
-  const exited = running.exited.then(() => true)
-  while (leftMs() > 0) {
-    if (await Promise.race([exited, delay(Math.min(GRACE_CHECK_MS, leftMs())).then(() => false)])) return true
-  }
-  return false
-}
-
-function delay(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal?.aborted === true) return resolve()
-    const timer = setTimeout(done, ms)
-    signal?.addEventListener('abort', done, { once: true })
-    function done(): void {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', done)
-      resolve()
-    }
-  })
 }
