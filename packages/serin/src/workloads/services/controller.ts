@@ -77,8 +77,11 @@ class Services {
   private close(key: string, wanted: readonly Listening[]): void {
     for (const [id, forwarder] of this.forwarders) {
       if (forwarder.listening.service !== key) continue
-      const stays = wanted.some((listening) => JSON.stringify(listening) === JSON.stringify(forwarder.listening))
-      if (stays) continue
+      const same = wanted.find(({ address, port }) => `${address}:${String(port)}` === id)
+      if (same !== undefined) {
+        forwarder.update(same)
+        continue
+      }
       forwarder.stop({ now: false })
       this.forwarders.delete(id)
     }
@@ -89,8 +92,8 @@ class Services {
     for (const listening of wanted) {
       const id = `${listening.address}:${String(listening.port)}`
       if (this.forwarders.has(id)) continue
-      const forwarder = new Forwarder(listening, () =>
-        targetsOf(this.room.slicesOf(listening.service), listening.portName),
+      const forwarder = new Forwarder(listening, ({ service: key, portName }) =>
+        targetsOf(this.room.slicesOf(key), portName),
       )
       try {
         await forwarder.start()

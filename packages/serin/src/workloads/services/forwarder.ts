@@ -7,25 +7,34 @@ import type { Listening, Target } from './targets.ts'
  * the same client. Octets are passed on as they come; half-closed connections stay half-closed.
  */
 export class Forwarder {
-  readonly listening: Listening
-  private readonly targets: () => readonly Target[]
+  private current: Listening
+  private readonly targets: (listening: Listening) => readonly Target[]
   private readonly server: Server
   private readonly open = new Set<Socket>()
   private readonly clients = new Map<string, { readonly target: Target; readonly until: number }>()
   private turn = 0
 
-  constructor(listening: Listening, targets: () => readonly Target[]) {
-    this.listening = listening
+  constructor(listening: Listening, targets: (listening: Listening) => readonly Target[]) {
+    this.current = listening
     this.targets = targets
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (client) => this.accept(client))
     this.server.maxConnections = FORWARD_CONNECTIONS_MAX
+  }
+
+  get listening(): Listening {
+    return this.current
+  }
+
+  /** Another port of the Service, or another affinity, at the same address: nobody has to connect anew. */
+  update(listening: Listening): void {
+    this.current = listening
   }
 
   /** Throws the error of the socket: EADDRINUSE, EADDRNOTAVAIL, EACCES. */
   start(): Promise<void> {
     return new Promise((resolve, reject) => {
       this.server.once('error', reject)
-      this.server.listen({ host: this.listening.address, port: this.listening.port, exclusive: true }, () => {
+      this.server.listen({ host: this.current.address, port: this.current.port, exclusive: true }, () => {
         this.server.off('error', reject)
         // Nobody could do anything about an error of a listening socket.
         this.server.on('error', () => {})
@@ -63,8 +72,8 @@ export class Forwarder {
   }
 
   private choose(client: string): Target | undefined {
-    const targets = this.targets()
-    const { affinityMs } = this.listening
+    const targets = this.targets(this.current)
+    const { affinityMs } = this.current
     const now = Date.now()
     const known = this.clients.get(client)
     const same = targets.find((target) => target.address === known?.target.address && target.port === known.target.port)
