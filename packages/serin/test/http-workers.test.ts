@@ -200,6 +200,36 @@ describe('deaths', () => {
     await gateway.drain({ withinMs: 100 })
   })
 
+  test('a worker that dies again and again is started later and later', async () => {
+    const notices: string[] = []
+    const gateway = await startGateway({ workers: 1, onNotice: (text) => notices.push(text) })
+    for (let death = 0; death < 3; death++) {
+      const { pid } = gateway.status()[0]!
+      process.kill(pid!, 'SIGKILL')
+      // oxlint-disable-next-line no-await-in-loop
+      await eventually(() => gateway.status()[0]!.state === 'serving' && gateway.status()[0]!.pid !== pid)
+    }
+    assert.deepEqual(
+      notices.map((text) => text.slice(text.lastIndexOf(';') + 2)),
+      ['a new one starts now', 'a new one starts in 100 ms', 'a new one starts in 200 ms'],
+    )
+    await gateway.drain({ withinMs: 100 })
+  })
+
+  test('a worker out of memory is replaced as well', async () => {
+    // Too little for any worker: it dies while it takes 20,000 Routes, and is not started in a hurry again.
+    const gateway = await startGateway({ workers: 1, execArgv: ['--max-old-space-size=40'] })
+    const routes = Array.from({ length: 20_000 }, (_, index) =>
+      route(`r${index}`, { kind: 'prefix', value: `/${'long/'.repeat(40)}${index}/` }, forward('v1')),
+    )
+    await gateway.apply({ ...canary(1, 0), routes })
+    await eventually(() => gateway.status()[0]!.restarts > 0)
+    const applied = await gateway.apply(canary(2, 0))
+    await eventually(() => gateway.status()[0]!.state === 'serving')
+    assert.equal((await get(applied.listening[0]!.port, '/')).status, 200)
+    await gateway.drain({ withinMs: 100 })
+  })
+
   test('the replacement of the only worker serves the newest Snapshot', async () => {
     const gateway = await startGateway({ workers: 1 })
     const { port } = (await gateway.apply(canary(1, 0))).listening[0]!

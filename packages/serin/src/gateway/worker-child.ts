@@ -65,6 +65,8 @@ export class WorkerChild {
   private readonly waiters: Set<Waiter> = new Set<Waiter>()
   private readonly listening: Map<string, BoundSocket> = new Map<string, BoundSocket>()
   private collectId = 0
+  /** Told to drain: a process that ends is not replaced. */
+  private stopping = false
   private planning: Promise<unknown> = Promise.resolve()
 
   constructor(options: WorkerChildOptions) {
@@ -147,8 +149,11 @@ export class WorkerChild {
 
   async drain(withinMs: number): Promise<void> {
     const child = this.process
-    this.state = 'draining'
-    if (!child) return
+    this.stopping = true
+    if (!child) {
+      this.state = 'ended'
+      return
+    }
     const gone = new Promise<void>((resolve) => {
       child.once('exit', () => resolve())
     })
@@ -163,7 +168,7 @@ export class WorkerChild {
     const { state, restarts, connections, process: child } = this
     return {
       index: this.options.place.index,
-      state,
+      state: this.stopping && state !== 'ended' ? 'draining' : state,
       restarts,
       connections,
       ...(child?.pid !== undefined && { pid: child.pid }),
@@ -217,7 +222,7 @@ export class WorkerChild {
     this.options.onGone(this.options.place.index)
     for (const waiter of this.waiters) waiter.settle()
     this.waiters.clear()
-    if (this.state === 'draining') return
+    if (this.stopping) return
     const delay = this.backOff()
     this.state = 'waiting-to-restart'
     this.options.onNotice(
@@ -235,10 +240,14 @@ export class WorkerChild {
   }
 
   private async restart(): Promise<void> {
-    if (this.state === 'draining') return
+    if (this.stopping) return
     this.restarts++
     await this.start()
+    const child = this.process
+    if (child) this.state = 'starting'
     await this.options.onStarted(this)
+    // Unless it has died again.
+    if (child && this.process === child) this.state = 'serving'
   }
 }
 

@@ -63,6 +63,8 @@ export async function startWorkerFuzz(): Promise<WorkerFuzz> {
         },
       }),
       routes: [
+        // Not in a hurry: the machine may be busy.
+        route('next', { kind: 'prefix', value: '/follow-up' }, forward('up', { timeoutMs: 0 })),
         route('all', { kind: 'prefix', value: '/' }, forward('up', { timeoutMs: 150, upgrades: ['websocket'] })),
       ],
       clusters: [cluster('up', [upstream.port])],
