@@ -55,6 +55,8 @@ export class EndpointState implements ConnectionKeeper {
   private readonly idle: ClientConnection[] = []
   private readonly waiting: ConnectionSeeker[] = []
   private readonly attempts: Set<Attempt> = new Set<Attempt>()
+  /** Open ones and those being opened. */
+  private connections = 0
   private retired = false
   private http2: Http2Upstream | null = null
   private readonly idleTimer: Timer = new Timer(this)
@@ -104,7 +106,8 @@ export class EndpointState implements ConnectionKeeper {
     }
     // In Envoy a request is pending while its connection is opened, too: with no room for one, nobody ever gets through.
     if (conduct.limits.pendingRequestsMax === 0) seeker.onNoConnection(FAULTS.overflow)
-    else if (conduct.connections >= conduct.limits.connectionsMax) {
+    // An endpoint without any gets one all the same: what waited here would wait for ever.
+    else if (conduct.connections >= conduct.limits.connectionsMax && this.connections > 0) {
       const full = this.waiting.length >= this.context.limits.queuedPerEndpointMax
       if (full || conduct.pending >= conduct.limits.pendingRequestsMax) seeker.onNoConnection(FAULTS.overflow)
       else {
@@ -161,6 +164,7 @@ export class EndpointState implements ConnectionKeeper {
 
   onConnectionGone(connection: ClientConnection): void {
     this.conduct.connections--
+    this.connections--
     const at = this.idle.lastIndexOf(connection)
     if (at >= 0) this.idle.splice(at, 1)
     if (this.idleUnused > this.idle.length) this.idleUnused = this.idle.length
@@ -193,9 +197,11 @@ export class EndpointState implements ConnectionKeeper {
       timer: new Timer({ onTimer: () => this.failed(attempt, FAULTS.connectTimeout) }),
     }
     this.conduct.connections++
+    this.connections++
     const link = this.connectLink(connection, (opened, error) => this.connected(attempt, opened, error))
     if (typeof link === 'string') {
       this.conduct.connections--
+      this.connections--
       seeker.onNoConnection(FAULTS.connectFailed)
       return
     }

@@ -111,19 +111,21 @@ export class Retries {
     return this.count === 0 ? fault.text : fault.text.replace('reset reason:', 'retried and the latest reset reason:')
   }
 
-  /** Writes the whole request again; the upstream is told how much time is left, 0: no limit. */
+  /** Writes the whole request again; the upstream is told how much time it has, of `leftMs` for all tries (0: no limit). */
   write(out: OutBuffer, leftMs: number): void {
     const octets = Buffer.concat(this.kept)
     out.position = 0
     out.reserve(octets.length + 32)
-    const at = leftMs > 0 ? octets.indexOf(EXPECTED_TIMEOUT) : -1
+    const { tryTimeoutMs } = this
+    const forTryMs = tryTimeoutMs > 0 && (leftMs === 0 || tryTimeoutMs < leftMs) ? tryTimeoutMs : leftMs
+    const at = forTryMs > 0 ? octets.indexOf(EXPECTED_TIMEOUT) : -1
     if (at < 0) {
       out.octets(octets)
       return
     }
     const value = at + EXPECTED_TIMEOUT.length
     out.copy(octets, 0, value)
-    out.decimal(Math.ceil(leftMs))
+    out.decimal(Math.ceil(forTryMs))
     out.copy(octets, octets.indexOf(CR, value), octets.length)
   }
 }

@@ -42,6 +42,8 @@ export const FIELD = {
   xEnvoy: 35,
   /** Not sent on: named by Connection, or an underscore alias of a field above. */
   dropped: 36,
+  /** Says who a client of TLS is: only a proxy may, and what a client sends of it ends here (Envoy's SANITIZE). */
+  xForwardedClientCert: 37,
 } as const
 
 const NAMES: readonly (readonly [string, number])[] = [
@@ -63,6 +65,7 @@ const NAMES: readonly (readonly [string, number])[] = [
   ['x-forwarded-proto', FIELD.xForwardedProto],
   ['x-forwarded-host', FIELD.xForwardedHost],
   ['x-forwarded-port', FIELD.xForwardedPort],
+  ['x-forwarded-client-cert', FIELD.xForwardedClientCert],
   ['forwarded', FIELD.forwarded],
   ['x-real-ip', FIELD.xRealIp],
   ['x-request-id', FIELD.xRequestId],
