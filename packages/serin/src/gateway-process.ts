@@ -15,6 +15,7 @@ import type { GatewayRecord } from './gateway-keeper.ts'
 import { createGatewayReports } from './gateway-reports.ts'
 import { type GatewayResources, watchGatewayResources } from './gateway-resources.ts'
 import { formatAddress, type HostPort, listenOn } from './host-port.ts'
+import type { Diagnostic } from './resources/diagnostic.ts'
 import { type Connection, inClusterConnection, readKubeconfig } from './store/kubeconfig.ts'
 import { openRemoteStore } from './store/remote.ts'
 import { createTextServer, listenOnSocket, type TextAnswer } from './unix-http.ts'
@@ -23,6 +24,8 @@ import { parseLimits } from './wire/limits-text.ts'
 
 /** Requests that are not done by then are cut off. */
 const DRAIN_MS_MAX = 30_000
+/** A port that was taken is tried again after this. */
+const LISTEN_AGAIN_MS = 2_000
 
 export interface GatewayProcessOptions {
   /** Absent: what a pod of a cluster finds. */
@@ -129,11 +132,21 @@ function readiness({ isReady, problems }: State): TextAnswer {
   return isReady ? { status: 200, body: problems.join('\n') } : { status: 503, body: 'not configured yet' }
 }
 
-function listenProblem({ name, address, port, error = '' }: ListeningAddress): string {
+function listenProblem({ name: key, address, port, error = '' }: ListeningAddress): Diagnostic {
   const place = formatAddress({ host: address, port })
-  if (error === 'EADDRINUSE') return `port ${port} of Listener ${name} is taken by another program (${place})`
-  if (error === 'EACCES') return `this user may not listen on ${place} (Listener ${name}); take a port above 1023`
-  return `cannot listen on ${place} (Listener ${name}): ${error}`
+  const [namespace = '', name = ''] = key.split('/')
+  const messages: Readonly<Record<string, string>> = {
+    EADDRINUSE: `port ${port} of Listener ${key} is taken by another program (${place})`,
+    EACCES: `this user may not listen on ${place} (Listener ${key}); take a port above 1023`,
+  }
+  const message = messages[error] ?? `cannot listen on ${place} (Listener ${key}): ${error}`
+  return {
+    code: 'port-not-open',
+    severity: 'error',
+    message,
+    origin: { kind: 'Listener', namespace, name },
+    path: ['spec', 'port'],
+  }
 }
 
 interface ApplyLoopOptions {
@@ -191,9 +204,11 @@ class ApplyLoop {
     const { snapshot, diagnostics } = this.#compiler.compile({ objects: resources.read() })
     const { listening } = await gateway.apply(snapshot)
     lease.applied(endpointSlices)
-    state.problems = listening.filter(({ error }) => error !== undefined).map(listenProblem)
+    const closed = listening.filter(({ error }) => error !== undefined).map(listenProblem)
+    state.problems = closed.map(({ message }) => message)
     state.isReady = true
-    reports.update(diagnostics)
+    reports.update([...diagnostics, ...closed])
+    if (closed.length > 0) setTimeout(() => this.#changed(), LISTEN_AGAIN_MS).unref()
   }
 }
 

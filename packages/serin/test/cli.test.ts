@@ -90,6 +90,7 @@ describe('wrong words', () => {
     [['up', '--wokers', '2'], /did you mean --workers/],
     [['up', '--workers', 'many'], /from 1 to/],
     [['up', '--api', 'nonsense'], /HOST:PORT/],
+    [['up', '--console', '0.0.0.0:6441'], /loopback only/],
     [['up', '-f', 'nowhere.yaml'], /nowhere\.yaml does not exist/],
     [['up', '--image', 'web'], /NAME=DIR/],
     [['lint', '--format', 'xml', '-f', example], /text, json, github/],

@@ -1,5 +1,5 @@
 /** `serin get`: tables as the API makes them (the same columns as kubectl's), or the objects themselves. */
-import { stringify } from 'yaml'
+import { yamlOf } from './yaml.ts'
 
 import type { Kind } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
@@ -192,7 +192,7 @@ function printObjects(format: Format, found: KubeObject | readonly KubeObject[])
   const body = Array.isArray(found)
     ? { apiVersion: 'v1', items: found, kind: 'List', metadata: { resourceVersion: '' } }
     : found
-  print(format === 'yaml' ? stringify(body, { lineWidth: 0 }) : `${JSON.stringify(body, undefined, 4)}\n`)
+  print(format === 'yaml' ? yamlOf(body) : `${JSON.stringify(body, undefined, 4)}\n`)
 }
 
 function nameOf(object: KubeObject): string {
@@ -267,7 +267,7 @@ class WatchPrinter {
 
   #object(object: KubeObject): void {
     if (this.#request.format === 'json') print(`${JSON.stringify(object)}\n`)
-    else if (this.#request.format === 'yaml') print(`---\n${stringify(object, { lineWidth: 0 })}`)
+    else if (this.#request.format === 'yaml') print(`---\n${yamlOf(object)}`)
     else print(`${nameOf(object)}\n`)
   }
 }

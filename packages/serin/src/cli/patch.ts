@@ -1,5 +1,5 @@
 /** `serin patch`: some fields of one object. */
-import { parse, stringify } from 'yaml'
+import { parse } from 'yaml'
 
 import type { KubeObject } from '../resources/object.ts'
 import { pathOf } from '../store/remote.ts'
@@ -7,6 +7,7 @@ import { namespaceOf, openClient } from './client.ts'
 import { type Invocation, usageError } from './command.ts'
 import { EXIT } from './exit.ts'
 import { print } from './output.ts'
+import { yamlOf } from './yaml.ts'
 import { displayName, oneTarget } from './targets.ts'
 
 const CONTENT_TYPES: Readonly<Record<string, string>> = {
@@ -63,7 +64,7 @@ function patchBody(invocation: Invocation): unknown {
 export function printChanged(invocation: Invocation, object: KubeObject, sentence: string): void {
   const format = invocation.string('output')
   if (format === 'json') print(JSON.stringify(object, undefined, 4))
-  else if (format === 'yaml') print(stringify(object, { lineWidth: 0 }))
+  else if (format === 'yaml') print(yamlOf(object))
   else if (format === 'name') print(sentence.split(' ')[0]!)
   else if (format === undefined) print(sentence)
   else throw usageError(invocation.command, `-o takes json, yaml or name, not "${format}"`)

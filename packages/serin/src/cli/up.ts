@@ -1,6 +1,6 @@
 /** `serin up`: everything on this machine, in the foreground or (-d) in the background. */
 import type { Control } from '../control.ts'
-import { type HostPort, parseHostPort } from '../host-port.ts'
+import { type HostPort, isLoopback, parseHostPort } from '../host-port.ts'
 import { readKubeconfig } from '../store/kubeconfig.ts'
 import { applyResource } from './apply-resources.ts'
 import { isLoadBalancerRange, RUNTIMES, type RuntimeChoice } from '../workloads/choices.ts'
@@ -47,10 +47,17 @@ function readOptions(invocation: Invocation): UpOptions {
     if (parsed === undefined) throw usageError(invocation.command, `--${name} takes HOST:PORT, not "${text}"`)
     return parsed
   }
+  const console = address('console', '127.0.0.1:6441')
+  if (!isLoopback(console.host)) {
+    throw usageError(
+      invocation.command,
+      `--console speaks plain HTTP and listens on loopback only, not on ${console.host}`,
+    )
+  }
   return {
     data: invocation.string('data') ?? DEFAULT_DATA,
     api: address('api', '127.0.0.1:6440'),
-    console: address('console', '127.0.0.1:6441'),
+    console,
     anyConsolePort: invocation.string('console') === undefined,
     bind: invocation.string('bind') ?? '127.0.0.1',
     workers: workersOf(invocation),
