@@ -31,6 +31,8 @@ export interface DataDirectory {
   readonly gatewayFile: string
   readonly gatewaySocket: string
   readonly gatewayLog: string
+  /** A line for each request; bounded. */
+  readonly accessLog: string
   /** Output of a `serin up -d`. */
   readonly log: string
 }
@@ -51,6 +53,7 @@ export function dataDirectory(directory: string): DataDirectory {
     gatewayFile: join(path, 'gateway.json'),
     gatewaySocket: socketPath(path),
     gatewayLog: join(path, 'gateway.log'),
+    accessLog: join(path, 'access.log'),
     log: join(path, 'serin.log'),
   }
 }

@@ -9,6 +9,7 @@ import { claim, dataDirectory, release } from './data-directory.ts'
 import { createCompiler } from './compile/compile.ts'
 import { type Gateway, type ListeningAddress, startGateway } from './gateway/supervisor.ts'
 import { families } from './metrics/exposition.ts'
+import { boundLogFile } from './metrics/log-file.ts'
 import { prometheusText } from './metrics/prometheus.ts'
 import { keepGatewayLease } from './gateway-lease.ts'
 import type { GatewayRecord } from './gateway-keeper.ts'
@@ -22,6 +23,9 @@ import { createTextServer, listenOnSocket, type TextAnswer } from './unix-http.t
 import { VERSION } from './version.ts'
 import { parseLimits } from './wire/limits-text.ts'
 
+const STANDARD_OUTPUT = 1
+/** The access log and the one before it have about this many octets each. */
+const ACCESS_LOG_BYTES_MAX = 64 * 1024 * 1024
 /** Requests that are not done by then are cut off. */
 const DRAIN_MS_MAX = 30_000
 /** A port that was taken is tried again after this. */
@@ -50,17 +54,20 @@ export async function runGateway(options: GatewayProcessOptions): Promise<void> 
   const connection = options.kubeconfig === undefined ? inCluster() : readKubeconfig(options.kubeconfig)
   const files = options.runDirectory === undefined ? undefined : dataDirectory(options.runDirectory)
   if (files !== undefined) claimFor(files.gatewayFile, options, connection.server)
+  const accessLog = accessLogTarget(process.env['SERIN_ACCESS_LOG'], files?.accessLog)
   // The workers start while the resources are listed.
   const starting = startGateway({
     workers: options.workers,
     bind: options.bind,
     limits: parseLimits(process.env['SERIN_LIMITS']),
+    ...(accessLog !== undefined && { accessLog }),
     onNotice: log,
   })
   const store = openRemoteStore(connection)
   const resources = watchGatewayResources(store, logError('watch'))
   const state: State = { isReady: false, problems: [] }
   const gateway = await starting
+  const stopBounding = boundAccessLog(accessLog, gateway)
   const servers = await serve(options, { gateway, state })
   const lease = keepGatewayLease({ store, holder: `${hostname()}_${process.pid}`, onError: logError('lease') })
   const reports = createGatewayReports(store, logError('status'))
@@ -69,6 +76,7 @@ export async function runGateway(options: GatewayProcessOptions): Promise<void> 
   loop.start()
   await told
   log('draining')
+  stopBounding()
   loop.stop()
   resources.stop()
   await gateway.drain({ withinMs: DRAIN_MS_MAX })
@@ -76,6 +84,21 @@ export async function runGateway(options: GatewayProcessOptions): Promise<void> 
   for (const server of servers) server.close()
   store.close()
   if (files !== undefined) release(files.gatewayFile)
+}
+
+/** `off`, `-` for standard output, or a file. By default a file of DATA, or standard output where there is no DATA (in a pod). */
+function accessLogTarget(asked: string | undefined, file: string | undefined): string | number | undefined {
+  if (asked === 'off') return undefined
+  if (asked === '-') return STANDARD_OUTPUT
+  return asked ?? file ?? STANDARD_OUTPUT
+}
+
+function boundAccessLog(target: string | number | undefined, gateway: Gateway): () => void {
+  const reopen = (): void => gateway.reopenLog()
+  // For those who rotate it themselves.
+  process.on('SIGHUP', reopen)
+  if (typeof target !== 'string') return () => undefined
+  return boundLogFile({ path: target, bytesMax: ACCESS_LOG_BYTES_MAX, reopen })
 }
 
 function inCluster(): Connection {

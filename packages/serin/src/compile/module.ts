@@ -1,5 +1,6 @@
 /** The Module named `ambassador`: settings of the whole gateway, and what Mappings inherit. */
 import { isIP } from 'node:net'
+import { AccessFormatError, compileTextFormat, OPERATOR_NAMES } from '../metrics/access-format.ts'
 import type { CircuitBreakers, Cluster } from '../model/cluster.ts'
 import type { CorsPolicy, ErrorResponse, RetryPolicy } from '../model/destination.ts'
 import { DEFAULT_SETTINGS, type IpRule, type Settings } from '../model/settings.ts'
@@ -170,7 +171,7 @@ function readSettings(config: ModuleSettingsSpec, report: Report): Settings {
       'buffer',
       buffer?.max_request_bytes === undefined ? undefined : { requestBytesMax: buffer.max_request_bytes },
     ),
-    accessLog: readAccessLog(config),
+    accessLog: readAccessLog(config, report),
     probes: {
       liveness: true,
       readiness: true,
@@ -204,11 +205,34 @@ function readGzip({
   return { minLength: minLength ?? GZIP_LENGTH_MIN, contentTypes: types ?? GZIP_TYPES }
 }
 
-function readAccessLog(config: ModuleSettingsSpec): Settings['accessLog'] {
+function readAccessLog(config: ModuleSettingsSpec, report: Report): Settings['accessLog'] {
   const { envoy_log_type: type = 'text', envoy_log_format: template } = config
   const format = type === 'text' ? 'text' : 'json'
   const fits = template !== undefined && (typeof template === 'string') === (format === 'text')
-  return { format, ...(fits && { template }) }
+  return { format, ...(fits && isLogFormat(template, report) && { template }) }
+}
+
+/** A format that does not compile is reported, and the default stands in for it. */
+function isLogFormat(template: string | Readonly<Record<string, string>>, report: Report): boolean {
+  const path = ['spec', 'config', 'envoy_log_format']
+  const texts =
+    typeof template === 'string'
+      ? [{ path, text: template }]
+      : Object.entries(template).map(([key, text]) => ({ path: [...path, key], text }))
+  let good = true
+  for (const { path: place, text } of texts) {
+    try {
+      compileTextFormat(text)
+    } catch (error) {
+      if (!(error instanceof AccessFormatError)) throw error
+      good = false
+      report.warning('bad-log-format', error.message, {
+        path: place,
+        suggestion: error.operator === undefined ? undefined : suggest(error.operator, OPERATOR_NAMES),
+      })
+    }
+  }
+  return good
 }
 
 /**

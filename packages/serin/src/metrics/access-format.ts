@@ -50,9 +50,12 @@ export const DEFAULT_JSON_FORMAT: Readonly<Record<string, string>> = {
 export class AccessFormatError extends Error {
   override readonly name = 'AccessFormatError'
   readonly column: number
-  constructor(message: string, column: number) {
+  /** The name that is no operator's. */
+  readonly operator: string | undefined
+  constructor(message: string, column: number, operator?: string) {
     super(message)
     this.column = column
+    this.operator = operator
   }
 }
 
@@ -80,7 +83,7 @@ const DASH = 0x2d
 
 /** A function that writes a line for each request. @throws AccessFormatError */
 export function compileTextFormat(format: string = DEFAULT_TEXT_FORMAT): FormatAccess {
-  const parts = parse(format.endsWith('\n') ? format : `${format}\n`)
+  const parts = [...parse(format), ...(typeof format === 'string' && format.endsWith('\n') ? [] : parse('\n'))]
   const write = (entry: AccessEntry, out: OutBuffer): void => {
     for (const part of parts) writeText(part, entry, out)
   }
@@ -177,7 +180,8 @@ function escaped(text: string): string {
 
 const OPERATOR = /%([A-Z_]+)(?:\(([^)]*)\))?(?::(\d+))?%/y
 
-function parse(format: string): Part[] {
+function parse(format: unknown): Part[] {
+  if (typeof format !== 'string') throw new AccessFormatError('a format is a text', 0)
   const parts: Part[] = []
   let literal = ''
   for (let index = 0; index < format.length;) {
@@ -204,7 +208,7 @@ function operatorPart(format: string, column: number): Part {
   if (!match) throw new AccessFormatError('a % begins an operator like %PROTOCOL%; write %% for a percent sign', column)
   const [, name = '', argument, length] = match
   const operator = OPERATORS[name]
-  if (!operator) throw new AccessFormatError(`unknown operator %${name}%`, column)
+  if (!operator) throw new AccessFormatError(`unknown operator %${name}%`, column, name)
   const writer = operator(argument)
   if (!writer) throw new AccessFormatError(`%${name}% needs an argument: %${name}(NAME)%`, column)
   return { literal: NOTHING, writer, lengthMax: length === undefined ? Infinity : Number(length) }
@@ -336,3 +340,6 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   FILTER_STATE: text(() => undefined),
   GRPC_STATUS: () => responsePart('grpc-status'),
 }
+
+/** Every operator there is; `docs/reference/access-log.md` lists them. */
+export const OPERATOR_NAMES: readonly string[] = Object.keys(OPERATORS)

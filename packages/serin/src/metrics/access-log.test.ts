@@ -2,14 +2,21 @@ import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { closeSync, constants, mkdtempSync, openSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { test } from 'node:test'
 import type { AccessEntry } from './access-entry.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
-import { AccessFormatError, compileJsonFormat, compileTextFormat, type FormatAccess } from './access-format.ts'
+import {
+  AccessFormatError,
+  compileJsonFormat,
+  compileTextFormat,
+  type FormatAccess,
+  OPERATOR_NAMES,
+} from './access-format.ts'
 import { AccessLog } from './access-log.ts'
 import { CELL } from './cells.ts'
 import { FLAG } from './flags.ts'
+import { boundLogFile } from './log-file.ts'
 import { Registry } from './registry.ts'
 
 const headers: Record<string, string> = {
@@ -170,4 +177,36 @@ test('a sink that takes nothing costs a bounded amount, and what is lost is coun
   remove()
   assert.ok(meter.cells[CELL.logLinesDropped]! > 40_000)
   assert.equal(meter.cells[CELL.logLinesDropped]! + meter.cells[CELL.logLines]!, 50_000)
+})
+
+test('a file that grew beyond its bound is put aside, and lines go on in a new one', async () => {
+  const { path, [Symbol.dispose]: remove } = directory()
+  const file = join(path, 'access.log')
+  const log = new AccessLog({ to: file, format: compileTextFormat('%CONNECTION_ID%'), meter: new Registry().worker(0) })
+  const rotated = new Promise<void>((resolve) => {
+    const stop = boundLogFile({
+      path: file,
+      bytesMax: 1_000,
+      reopen: () => {
+        stop()
+        log.reopen()
+        resolve()
+      },
+    })
+  })
+  // The bound's own timer keeps no process alive; this one does.
+  const writing = setInterval(() => log.write({ ...entry, connectionId: 1_234_567 }), 1)
+  await rotated
+  log.write({ ...entry, connectionId: 7 })
+  clearInterval(writing)
+  await log.close()
+  assert.ok(readFileSync(`${file}.1`, 'utf8').length > 1_000)
+  assert.match(readFileSync(file, 'utf8'), /7\n$/)
+  remove()
+})
+
+test('the reference page lists every operator, and none that does not exist', () => {
+  const page = readFileSync(resolve(import.meta.dirname, '../../../../../docs/reference/access-log.md'), 'utf8')
+  const listed = [...page.split('## Operators\n')[1]!.matchAll(/^\| `([A-Z_]+)` \|/gm)].map(([, name]) => name)
+  assert.deepEqual(listed.toSorted(), OPERATOR_NAMES.toSorted())
 })
