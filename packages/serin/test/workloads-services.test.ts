@@ -92,7 +92,11 @@ describe('services', { skip: process.platform === 'linux' ? false : 'only Linux 
     assert.match(ip, /^127\.112\./)
     await rolledOut(cluster.store, 'public')
     await until('it answers', () => ask(`http://${ip}/`).catch(() => undefined))
-    await cluster.store.patch(Service, key, { type: 'merge', body: { spec: { type: 'ClusterIP' } } })
+    const ports = [{ name: 'http', port: 80, targetPort: 'http' }]
+    await cluster.store.patch(Service, key, {
+      type: 'merge',
+      body: { spec: { type: 'ClusterIP', externalTrafficPolicy: null, allocateLoadBalancerNodePorts: null, ports } },
+    })
     await until(
       'it has none',
       async () => (await cluster.store.get<ServiceObject>(Service, key))?.status?.loadBalancer?.ingress === undefined,
