@@ -82,7 +82,7 @@ describe('every command', () => {
 
   test('stands in docs/reference/cli.md as it is in the code', () => {
     const page = readFileSync(join(root, 'docs/reference/cli.md'), 'utf8')
-    assert.equal(page, cliReference(), 'node scripts/reference.mjs writes the page anew')
+    assert.ok(page === cliReference(), 'node scripts/reference.mjs writes the page anew')
   })
 })
 
