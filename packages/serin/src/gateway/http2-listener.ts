@@ -25,7 +25,7 @@ export class Http2Session implements Guest {
   handedOver = false
   private readonly plane: DataPlane
   private readonly secure: SecureClient | null
-  private readonly session: ServerHttp2Session
+  private readonly session: ServerHttp2Session | null
   private resetsLeft = RESETS_MAX
   private refilledAt: number
 
@@ -42,8 +42,14 @@ export class Http2Session implements Guest {
     this.secure = secure
     this.refilledAt = plane.wheel.time
     plane.addGuest(this)
+    this.session = this.begin(socket)
+  }
+
+  /** Null: the client is gone already. */
+  private begin(socket: Duplex): ServerHttp2Session | null {
+    const { plane } = this
     const { headBytesMax, fieldsMax, idleMs } = plane.plan.clientLimits ?? plane.limits
-    this.session = performServerHandshake(socket, {
+    const options = {
       maxSessionMemory: SESSION_MEMORY_MB_MAX,
       maxSettings: SETTINGS_MAX,
       maxOutstandingPings: PINGS_MAX,
@@ -56,23 +62,32 @@ export class Http2Session implements Guest {
         maxHeaderListSize: headBytesMax,
         enablePush: false,
       },
-    } as Parameters<typeof performServerHandshake>[1])
-    this.session.on('stream', (stream: ServerHttp2Stream, _headers: object, flags: number, raw: RawFields) =>
+    }
+    let session: ServerHttp2Session
+    try {
+      session = performServerHandshake(socket, options as Parameters<typeof performServerHandshake>[1])
+    } catch {
+      socket.destroy()
+      plane.removeGuest(this)
+      return null
+    }
+    session.on('stream', (stream: ServerHttp2Stream, _headers: object, flags: number, raw: RawFields) =>
       this.onStream(stream, flags, raw),
     )
-    this.session.on('error', () => this.session.destroy())
-    this.session.on('close', () => plane.removeGuest(this))
-    if (idleMs > 0) this.session.setTimeout(idleMs, () => this.session.close())
-    if (plane.draining) this.stop()
+    session.on('error', () => session.destroy())
+    session.on('close', () => plane.removeGuest(this))
+    if (idleMs > 0) session.setTimeout(idleMs, () => session.close())
+    if (plane.draining) session.close()
+    return session
   }
 
   /** GOAWAY; streams that are under way are finished. */
   stop(): void {
-    this.session.close()
+    this.session?.close()
   }
 
   destroy(): void {
-    this.session.destroy()
+    this.session?.destroy()
   }
 
   private onStream(stream: ServerHttp2Stream, flags: number, raw: RawFields): void {
@@ -102,7 +117,7 @@ export class Http2Session implements Guest {
     const refill = ((time - this.refilledAt) / 1000) * RESETS_PER_SECOND
     this.refilledAt = time
     this.resetsLeft = Math.min(RESETS_MAX, this.resetsLeft + refill) - 1
-    if (this.resetsLeft < 0 && !this.session.destroyed)
+    if (this.resetsLeft < 0 && this.session?.destroyed === false)
       this.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }
 }

@@ -56,7 +56,7 @@ export function requestHeadOf(raw: RawFields, bodyless: boolean): Buffer | null 
   return Buffer.from(`${[`${method} ${path} HTTP/1.1`, `host: ${authority}`, ...lines].join('\r\n')}\r\n\r\n`, 'latin1')
 }
 
-/** Headers for Node's http2, with lists where a name is repeated. */
+/** Headers for Node's http2; only Set-Cookie is a list, others are joined where they are repeated (RFC 9110 §5.3). */
 export type HeaderLists = Record<string, string | string[]>
 
 /** Fields of a head, without what belongs to HTTP/1.1's framing. */
@@ -67,9 +67,9 @@ export function fieldsOf(head: Head): HeaderLists {
     if (HOP_FIELDS.has(name)) continue
     const value = head.value(index)
     const before = fields[name]
-    if (before === undefined) fields[name] = value
-    else if (typeof before === 'string') fields[name] = [before, value]
-    else before.push(value)
+    if (name === 'set-cookie') fields[name] = [...(before ?? []), value]
+    else if (before === undefined) fields[name] = value
+    else fields[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`
   }
   return fields
 }

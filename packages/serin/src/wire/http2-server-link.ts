@@ -66,7 +66,7 @@ export class Http2ServerLink implements Link {
   }
 
   writeOctets(octets: Uint8Array): void {
-    if (this.closed || this.answered) return
+    if (this.closed || this.answered || this.stream.destroyed || this.stream.closed) return
     const given = Buffer.isBuffer(octets) ? octets : Buffer.from(octets)
     let buffer = this.pending.length === 0 ? given : Buffer.concat([this.pending, given])
     this.pending = NOTHING
@@ -77,10 +77,11 @@ export class Http2ServerLink implements Link {
         return
       }
       if (after === REFUSED) {
-        this.reset(constants.NGHTTP2_INTERNAL_ERROR)
+        this.refuse()
         return
       }
       this.respond(ownHead)
+      if (this.closed) return
       buffer = buffer.subarray(after)
     }
     this.writeBody(buffer)
@@ -115,6 +116,13 @@ export class Http2ServerLink implements Link {
     this.stream.close(code)
   }
 
+  /** What is written is no message of HTTP/2: the stream ends, and whoever writes hears of it. */
+  private refuse(): void {
+    if (this.closed) return
+    this.reset()
+    process.nextTick(() => this.owner.onClosed('EPROTO'))
+  }
+
   private onData(octets: Buffer): void {
     if (this.closed) return
     if (!this.chunkedRequest) this.owner.onOctets(octets, octets.length)
@@ -129,6 +137,15 @@ export class Http2ServerLink implements Link {
   }
 
   private respond(head: Head): void {
+    try {
+      this.sendHead(head)
+    } catch {
+      // Node refuses a field that HTTP/2 does not allow.
+      this.refuse()
+    }
+  }
+
+  private sendHead(head: Head): void {
     const fields = { ...fieldsOf(head), ':status': head.status }
     if (head.status < 200) {
       if (head.status !== 101) this.stream.additionalHeaders(fields)
@@ -151,7 +168,7 @@ export class Http2ServerLink implements Link {
       if (outcome === DATA) this.stream.write(buffer.subarray(this.body.dataStart, this.body.dataEnd))
       else if (outcome === MORE) return
       else if (outcome !== END) {
-        this.reset()
+        this.refuse()
         return
       }
       at = this.body.position
