@@ -6,7 +6,15 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 
 import { askOnce, startLoad } from '../src/cli/load.ts'
-import { childrenOf, example, processesNaming, serin as runSerin, SerinUnderTest, until } from './support/serin.ts'
+import {
+  childrenOf,
+  example,
+  processesNaming,
+  runProgram,
+  serin as runSerin,
+  SerinUnderTest,
+  until,
+} from './support/serin.ts'
 
 interface PodFacts {
   readonly name: string
@@ -243,6 +251,25 @@ describe('a serin in the background', { timeout: 120_000 }, () => {
       assert.equal(down.code, 0, down.stderr)
       assert.deepEqual(await processesNaming(serin.data.path), [])
       assert.equal((await runSerin(['down', '--data', serin.data.path])).code, 3)
+    } finally {
+      await serin.cleanUp()
+    }
+  })
+
+  test('goes on when nobody reads its output any more', async () => {
+    const serin = await SerinUnderTest.create()
+    try {
+      const bin = join(example, '../../packages/serin/bin/serin.js')
+      const files = serin.files.map((file) => `-f ${file}`).join(' ')
+      const line = `${process.execPath} ${bin} up ${files} --data ${serin.data.path} --api 127.0.0.1:${serin.api} --console 127.0.0.1:${serin.console}`
+      await runProgram('bash', ['-c', `${line} 2>&1 | head -1 & sleep 0.2`])
+      const ask = { host: serin.host, port: serin.port, path: '/helloworld/v1/' }
+      const answers = async (): Promise<true | undefined> => {
+        const answer = await askOnce(ask).catch(() => undefined)
+        return answer?.status === 200 || undefined
+      }
+      await until('an answer', answers)
+      assert.equal((await serin.verb('get', 'pods')).code, 0)
     } finally {
       await serin.cleanUp()
     }

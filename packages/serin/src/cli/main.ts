@@ -5,9 +5,12 @@ import { commandNames, COMMANDS, findCommand } from './commands.ts'
 import { forgiveClosedPipes, note, paint, print } from './output.ts'
 import { suggest } from '../resources/suggest.ts'
 
+/** Whose output is not what they are for. */
+const LONG_LIVED: ReadonlySet<string> = new Set(['up', 'gateway'])
+
 /** Runs one command line; resolves to the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
-  forgiveClosedPipes()
+  forgiveClosedPipes({ survive: LONG_LIVED.has(findCommand(args[0] ?? '')?.name ?? '') })
   try {
     return await dispatch(args)
   } catch (error) {

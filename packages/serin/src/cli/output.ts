@@ -61,12 +61,15 @@ export function grouped(count: number): string {
   return count.toLocaleString('en-US')
 }
 
-/** A reader that goes away (`serin get | head`) is no error. */
-export function forgiveClosedPipes(): void {
+/**
+ * A reader that goes away (`serin get | head`) is no error: there is nobody to write for any more. A command that does more than
+ * writing goes on (`survive`).
+ */
+export function forgiveClosedPipes({ survive }: { readonly survive: boolean }): void {
   for (const stream of [process.stdout, process.stderr]) {
     stream.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EPIPE') process.exit(0)
-      throw error
+      if (error.code !== 'EPIPE') throw error
+      if (!survive) process.exit(0)
     })
   }
 }
