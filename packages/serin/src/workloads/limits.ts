@@ -105,3 +105,6 @@ export const TRAFFIC_MS_MIN = 1_000
 export const PRESSURE_BYTES_MIN: number = 100 * 1024 * 1024
 export const PRESSURE_LOOK_MS = 5_000
 export const PRESSURE_PAUSE_MS = 30_000
+
+/** A timer cannot be longer (32 bits): whatever is due later is looked at again then. */
+export const TIMER_MS_MAX: number = 2 ** 31 - 1

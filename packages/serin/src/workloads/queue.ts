@@ -1,4 +1,4 @@
-import { RETRY_MS_MAX, RETRY_MS_MIN, SYNCS_AT_ONCE } from './limits.ts'
+import { RETRY_MS_MAX, RETRY_MS_MIN, SYNCS_AT_ONCE, TIMER_MS_MAX } from './limits.ts'
 
 /**
  * The work of one controller: keys to look at. A key that is added while it waits is looked at once; while it is being
@@ -37,10 +37,13 @@ export class WorkQueue {
     const planned = this.timers.get(key)
     if (planned !== undefined && planned.at <= at) return
     clearTimeout(planned?.timer)
-    const timer = setTimeout(() => {
-      this.timers.delete(key)
-      this.add(key)
-    }, ms)
+    const timer = setTimeout(
+      () => {
+        this.timers.delete(key)
+        this.add(key)
+      },
+      Math.min(ms, TIMER_MS_MAX),
+    )
     this.timers.set(key, { timer, at })
   }
 

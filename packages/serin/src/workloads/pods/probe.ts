@@ -3,7 +3,7 @@ import { connect as http2Connect } from 'node:http2'
 import { request as httpsRequest } from 'node:https'
 import { connect } from 'node:net'
 import type { HttpGetAction, IntOrString, LifecycleHandler, Probe } from '../../resources/kubernetes/types.ts'
-import { PROBE_OUTPUT_BYTES_MAX } from '../limits.ts'
+import { PROBE_OUTPUT_BYTES_MAX, TIMER_MS_MAX } from '../limits.ts'
 import { textOf, type RunningContainer } from '../runtimes/runtime.ts'
 
 /** Asks a container once whether it is well: by HTTP, TCP, a command, or gRPC's health protocol. Source: Kubernetes, "Probes". */
@@ -28,8 +28,9 @@ const ill = (message: string): ProbeOutcome => ({ ok: false, message })
 export async function ask(
   probe: Probe | LifecycleHandler,
   target: ProbeTarget,
-  timeoutMs: number,
+  timeoutMsWanted: number,
 ): Promise<ProbeOutcome> {
+  const timeoutMs = Math.min(timeoutMsWanted, TIMER_MS_MAX)
   try {
     if (probe.httpGet !== undefined) return await askHttp(probe.httpGet, target, timeoutMs)
     if (probe.tcpSocket !== undefined) return await askTcp(probe.tcpSocket, target, timeoutMs)

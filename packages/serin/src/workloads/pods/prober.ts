@@ -1,5 +1,5 @@
 import type { Probe } from '../../resources/kubernetes/types.ts'
-import { FIRST_PROBE_MS } from '../limits.ts'
+import { FIRST_PROBE_MS, TIMER_MS_MAX } from '../limits.ts'
 import { ask, type ProbeTarget } from './probe.ts'
 
 /** Asks again and again, and says when the verdict changes. */
@@ -65,7 +65,9 @@ export class Prober {
     const wait = this.dueAt - now
     const soon = Math.max(this.eagerMs, this.firstAt() - now)
     const eager = this.isEager() && wait > soon
-    this.timer = setTimeout(() => void this.turn(!eager), Math.max(0, eager ? soon : wait))
+    // Beyond the longest timer a probe comes early, which does no harm.
+    const delay = Math.min(TIMER_MS_MAX, Math.max(0, eager ? soon : wait))
+    this.timer = setTimeout(() => void this.turn(!eager), delay)
     if (eager) this.eagerMs *= 2
   }
 

@@ -1,5 +1,5 @@
 import type { Container, LifecycleHandler } from '../../resources/kubernetes/types.ts'
-import { PRESTOP_EXTRA_MS } from '../limits.ts'
+import { PRESTOP_EXTRA_MS, TIMER_MS_MAX } from '../limits.ts'
 import type { RunningContainer } from '../runtimes/runtime.ts'
 import { ask, type ProbeOutcome, type ProbeTarget } from './probe.ts'
 
@@ -55,7 +55,7 @@ async function exitsWithin(running: RunningContainer, leftMs: () => number): Pro
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) return resolve()
-    const timer = setTimeout(done, ms)
+    const timer = setTimeout(done, Math.min(ms, TIMER_MS_MAX))
     signal?.addEventListener('abort', done, { once: true })
     function done(): void {
       clearTimeout(timer)
