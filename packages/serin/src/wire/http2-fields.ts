@@ -67,7 +67,7 @@ export function fieldsOf(head: Head): HeaderLists {
     if (HOP_FIELDS.has(name)) continue
     const value = head.value(index)
     const before = fields[name]
-    if (name === 'set-cookie') fields[name] = [...(before ?? []), value]
+    if (name === 'set-cookie') fields[name] = Array.isArray(before) ? [...before, value] : [value]
     else if (before === undefined) fields[name] = value
     else fields[name] = `${String(before)}${name === 'cookie' ? '; ' : ', '}${value}`
   }
