@@ -1,9 +1,9 @@
-/** One app of the comparison, in a process of its own: `node app.mjs KIND`. Tells its port, and its CPU time when asked. */
+/** One app of the comparison, in a process of its own: `node app.mjs KIND ROUTES`. Tells its port, and its CPU time when asked. */
 
 import { header, versioned } from '@serin/versioning'
 import { fastify } from 'fastify'
 
-const routesMax = 50
+const routesMax = Number(process.argv[3])
 const versions = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]
 const answer = {
   type: 'object',

@@ -44,17 +44,31 @@ const remembered = 1000
 
 /** Compiles the readers of an API. */
 export function compileNegotiation(input: NegotiationInput): Negotiation {
-  const decide = decider(input)
+  const found = new Map<string, Outcome>()
+  const decide = decider(input, found)
   const read = compileReaders(input.readers)
   const missing = missingRule(input, decide)
-  const start = (source: RequestSource): Outcome | undefined => {
+  const [only] = input.readers
+  const careful = (source: RequestSource): Outcome | Promise<Outcome> => {
     const asked = read(source)
-    return asked === undefined ? undefined : decide(asked, source)
+    return asked === undefined ? missing(source) : decide(asked, source)
   }
+  /** One reader, and a spelling that has been seen before: what nearly every request comes to. */
+  const quick = (source: RequestSource): Outcome | Promise<Outcome> =>
+    knownOutcome(only as Reader, source, found) ?? careful(source)
   return {
-    ask: (source) => start(source) ?? missing(source),
+    ask: input.readers.length === 1 ? quick : careful,
     mayWait: typeof input.missing === 'function',
     vary: [...new Set(input.readers.flatMap((reader) => reader.vary))].join(', '),
+  }
+}
+
+function knownOutcome(reader: Reader, source: RequestSource, found: ReadonlyMap<string, Outcome>): Outcome | undefined {
+  try {
+    const reading = reader.read(source)
+    return typeof reading === 'string' ? found.get(reading) : undefined
+  } catch {
+    return undefined
   }
 }
 
@@ -88,10 +102,12 @@ function asked(reading: Reading, reader: Reader): Asked | undefined {
   return { kind: 'conflict', list: reading.conflict.map((text) => ({ text, reader })) }
 }
 
-function decider(input: NegotiationInput): (asked: Asked | readonly Asked[], source?: RequestSource) => Outcome {
+function decider(
+  input: NegotiationInput,
+  cache: Map<string, Outcome>,
+): (asked: Asked | readonly Asked[], source?: RequestSource) => Outcome {
   const find = matcher({ mode: input.match, versions: input.versions, previews: input.previews })
   const supported = input.versions.map((version) => version.text)
-  const cache = new Map<string, Outcome>()
   const fail = (kind: ProblemKind, detail: string, status?: number): Outcome => ({
     kind: 'problem',
     problem: problem({ kind, detail, supported, status }, input.problems),

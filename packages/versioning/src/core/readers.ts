@@ -39,7 +39,9 @@ export function header(name: string): Reader {
     read: ({ headers }) => {
       const value = headers[key]
       if (value === undefined) return undefined
-      return oneOf(typeof value === 'string' && !value.includes(',') ? [value] : [value].flat().join(',').split(','))
+      // Nearly every request: one plain value. Nothing is made for it.
+      if (typeof value === 'string' && !value.includes(',')) return value.trim()
+      return oneOf([value].flat().join(',').split(','))
     },
   }
 }

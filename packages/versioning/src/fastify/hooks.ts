@@ -88,7 +88,9 @@ function refuser(plan: Plan, { lives, pick }: Parts) {
 /** Adds the headers just before the answer leaves, so that what others have set stays. */
 function teller(plan: Plan, copy: Copy, { lives, pick, telling }: Parts) {
   const vary = copy.negotiated ? (plan.negotiation?.vary ?? '') : ''
-  const lines = new Map([...lives].map(([text, life]) => [text, fixedLines(plan, text, life, copy.negotiated)]))
+  const told = new Map([...lives].map(([text, life]) => [text, toldOf(plan, copy, text, life)]))
+  const [only] = told.values()
+  const always = told.size === 1 ? only : undefined
   const report = plan.options.report === true
   const baseSegments = plan.base.split('/').length
   return (
@@ -97,26 +99,45 @@ function teller(plan: Plan, copy: Copy, { lives, pick, telling }: Parts) {
     payload: unknown,
     done: (error: Error | null, payload: unknown) => void,
   ): void => {
-    const text = pick(request)
+    const { lines, links, successorPrefix: to } = always ?? told.get(pick(request)) ?? nothingTold
     if (vary !== '') addVary(reply, vary)
-    for (const line of lines.get(text) ?? []) addLine(reply, line)
-    const to = lives.get(text)?.successorPrefix
+    for (let index = 0; index < lines.length; index++) {
+      const line = lines[index] as HeaderLine
+      reply.header(line[0], line[1])
+    }
+    for (const link of links) addLink(reply, link)
     if (to !== undefined) {
       const path = request.originalUrl.split('?', 1)[0] ?? ''
-      addLine(reply, ['link', successorLink(successorPath(path, { baseSegments, from: copy.prefix, to }))])
+      addLink(reply, successorLink(successorPath(path, { baseSegments, from: copy.prefix, to })))
     }
-    if (report) for (const line of telling.reportLines()) addLine(reply, line)
+    if (report) for (const [name, value] of telling.reportLines()) reply.header(name, value)
     done(null, payload)
   }
 }
 
-function addLine(reply: FastifyReply, [name, value]: HeaderLine): void {
-  const before = name === 'link' ? textOf(reply.getHeader('link')) : undefined
-  reply.header(name, before === undefined ? value : `${before}, ${value}`)
+/** What is the same for every answer of a version. */
+interface Told {
+  readonly lines: readonly HeaderLine[]
+  readonly links: readonly string[]
+  readonly successorPrefix: string | undefined
+}
+
+const nothingTold: Told = { lines: [], links: [], successorPrefix: undefined }
+
+function toldOf(plan: Plan, copy: Copy, text: string, life: Life): Told {
+  const all = fixedLines(plan, text, life, copy.negotiated)
+  const links = all.filter(([name]) => name === 'link').map(([, value]) => value)
+  return { lines: all.filter(([name]) => name !== 'link'), links, successorPrefix: life.successorPrefix }
+}
+
+function addLink(reply: FastifyReply, link: string): void {
+  const before = textOf(reply.getHeader('link'))
+  reply.header('link', before === undefined ? link : `${before}, ${link}`)
 }
 
 export function addVary(reply: FastifyReply, names: string): void {
-  reply.header('vary', varyWith(textOf(reply.getHeader('vary')), names))
+  const before = reply.getHeader('vary')
+  reply.header('vary', before === undefined ? names : varyWith(textOf(before), names))
 }
 
 function textOf(value: number | string | string[] | undefined): string | undefined {
