@@ -9,12 +9,12 @@ const INTRODUCTION = `# Results
 
 Made by \`npm run bench -- --full\`. All proxies of a case run at once and take turns; figures are medians over the rounds, ± half their range.
 CPU is user and system time of all processes of a proxy, from \`/proc\`, over the requests that were answered. Compare ratios: absolute figures
-are this machine's, and what else it did shows in the load beside the date.`
+are this machine's, and what else it had to do shows beside the date.`
 
-export function writeResults(results, { rounds, seconds }) {
+export function writeResults(results, { rounds, seconds, ahead }) {
   const sections = existsSync(FILE) ? sectionsOf(readFileSync(FILE, 'utf8')) : new Map()
   for (const { title, goal, tables, text, load } of results) {
-    const parts = [`Goal: ${goal}.`, stamp({ rounds, seconds, load, alone: tables.length === 0 })]
+    const parts = [`Goal: ${goal}.`, stamp({ rounds, seconds, load, ahead, alone: tables.length === 0 })]
     sections.set(title, [...parts, ...tables.map((one) => one.text), ...(text ? [text] : [])].join('\n\n'))
   }
   const known = CASES.filter(({ title }) => sections.has(title))
@@ -27,10 +27,10 @@ export function currentLoad() {
   return loadavg()[0]
 }
 
-function stamp({ rounds, seconds, load, alone }) {
+function stamp({ rounds, seconds, load, ahead, alone }) {
   const machine = `${availableParallelism()} cores, ${cpus()[0]?.model ?? 'unknown processor'}, Linux ${release().split('-')[0]}, Node ${process.versions.node}`
   const how = alone ? '' : `, ${rounds} rounds of ${seconds} s`
-  return `${new Date().toISOString().slice(0, 10)}; ${machine}${how}; load before it began ${load.toFixed(1)}.`
+  return `${new Date().toISOString().slice(0, 10)}; ${machine}${how}; load of other work ${load.toFixed(0)}${ahead ? ', which had to wait' : ''}.`
 }
 
 function sectionsOf(text) {

@@ -1,9 +1,9 @@
 /**
- * `npm run bench -- [CASE…] [--full] [--rounds N] [--seconds S] [--peers a,b] [--write]`
+ * `npm run bench -- [CASE…] [--full] [--rounds N] [--seconds S] [--peers a,b] [--warm S] [--ahead] [--write]`
  *
  * Puts the gateway beside other proxies that are set up for the same job. All run at the same time; the load goes to one after
  * the other, several rounds, so that what else the machine does falls on all alike. The proxies share core 0, the load and the
- * service behind it core 1.
+ * service behind it core 1. `--ahead` (root) puts all of it before other work of the machine; `--write` writes `bench/results.md`, as `--full` does.
  */
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
@@ -17,7 +17,7 @@ import * as haproxy from './peers/haproxy.mjs'
 import * as nginx from './peers/nginx.mjs'
 import * as relays from './peers/relay.mjs'
 import * as serin from './peers/serin.mjs'
-import { freePort, listening, stop } from './processes.mjs'
+import { freePort, goAhead, listening, stop } from './processes.mjs'
 import { table } from './report.mjs'
 import { startService } from './service.mjs'
 import { currentLoad, writeResults } from './results.mjs'
@@ -37,12 +37,16 @@ const { values, positionals } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     peers: { type: 'string' },
+    warm: { type: 'string' },
+    ahead: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
 const plan = values.full ? FULL : QUICK
 const rounds = Number(values.rounds ?? plan.rounds)
 const seconds = Number(values.seconds ?? plan.seconds)
+const warm = Number(values.warm ?? WARM_SECONDS)
+if (values.ahead) goAhead()
 const twoCores = availableParallelism() >= 2
 const loadCores = twoCores ? '1' : undefined
 
@@ -54,7 +58,7 @@ const results = []
 for (const one of cases) {
   results.push(await runCase(one))
   // After each: a run that is broken off has not been for nothing.
-  if (values.full || values.write) writeResults(results, { rounds, seconds })
+  if (values.full || values.write) writeResults(results, { rounds, seconds, ahead: values.ahead })
 }
 
 function chosenCases() {
@@ -114,7 +118,7 @@ async function launch({ peer, name, setting, id, upstreamPort }, running) {
 async function runLoad(load, running) {
   const byPeer = new Map(running.map(({ name }) => [name, []]))
   const rates = load.half ? await halfRates(load, running) : new Map()
-  for (const target of running) await measure({ ...target, load, seconds: WARM_SECONDS, cores: loadCores })
+  for (const target of running) await measure({ ...target, load, seconds: warm, cores: loadCores })
   for (let round = 0; round < rounds; round++) {
     for (const target of running) {
       const rate = rates.get(target.name)
