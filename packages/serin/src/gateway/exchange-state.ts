@@ -5,6 +5,7 @@ import type { Settings } from '../model/settings.ts'
 import type { ClientConnection } from '../wire/client-connection.ts'
 import type { Fault } from '../wire/fault.ts'
 import { Head } from '../wire/head.ts'
+import { latin1 } from '../wire/octets.ts'
 import { OutBuffer } from '../wire/out-buffer.ts'
 import type { ServerConnection } from '../wire/server-connection.ts'
 import { Timer } from '../wire/timer-wheel.ts'
@@ -124,7 +125,8 @@ export abstract class ExchangeState extends ExchangeRecord {
 
   /** The query as it came, with its `?`. */
   protected get queryText(): string {
-    return this.head.buffer.toString('latin1', this.target.queryStart, this.target.end)
+    const { queryStart, end } = this.target
+    return queryStart === end ? '' : latin1(this.head.buffer, queryStart, end)
   }
 
   protected touchIdle(): void {

@@ -4,7 +4,7 @@ import { octetsOf } from '../wire/octets.ts'
 import type { OutBuffer } from '../wire/out-buffer.ts'
 import type { AccessEntry, HeaderName } from './access-entry.ts'
 import { flagText } from './flags.ts'
-import { timeFormatter } from './time-format.ts'
+import { timeWriter } from './time-format.ts'
 
 /** Appends one line, with its line end. Octets go from the wire to the log without a string between. */
 export interface FormatAccess {
@@ -301,8 +301,14 @@ function portOf(address: string | undefined): number {
 /** Envoy's command operators, and MAPPING and VERSION. */
 const OPERATORS: Readonly<Record<string, Operator>> = {
   START_TIME: (argument) => {
-    const format = timeFormatter(argument)
-    return { number: false, write: (entry, out) => writeValue(format(entry.startMs), out) }
+    const write = timeWriter(argument)
+    return {
+      number: false,
+      write: (entry, out) => {
+        write(entry.startMs, out)
+        return true
+      },
+    }
   },
   REQ: header(requestPart),
   RESP: header(responsePart),

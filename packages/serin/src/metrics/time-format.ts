@@ -1,5 +1,8 @@
 /** START_TIME of access logs: ISO 8601 unless a strftime format is given. Texts of the current second are kept. */
 
+import { octetsOf } from '../wire/octets.ts'
+import type { OutBuffer } from '../wire/out-buffer.ts'
+
 const DAYS = ['Sunday', 'Monday', 'Tuesday', 'Wednesday', 'Thursday', 'Friday', 'Saturday']
 const MONTHS = [
   'January',
@@ -16,23 +19,44 @@ const MONTHS = [
   'December',
 ]
 
-/** Writes epoch ms as text, in UTC. */
+/** Gives epoch ms as text, in UTC. */
 export function timeFormatter(format: string | undefined): (ms: number) => string {
-  return format === undefined || format === '' ? isoFormatter() : (ms) => strftime(format, ms)
+  return format === undefined || format === '' ? (ms) => new Date(ms).toISOString() : (ms) => strftime(format, ms)
 }
 
+/** Appends epoch ms as text, in UTC. */
+export type WriteTime = (ms: number, out: OutBuffer) => void
+
+export function timeWriter(format: string | undefined): WriteTime {
+  if (format === undefined || format === '') return isoWriter()
+  return (ms, out) => {
+    const text = strftime(format, ms)
+    out.reserve(text.length)
+    out.latin1(text)
+  }
+}
+
+const ISO_PREFIX_LENGTH = '2026-11-25T14:05:09.'.length
+const ZULU = 0x5a
+const ZERO = 0x30
+
 /** `2026-11-25T14:05:09.123Z`; only the milliseconds are written anew within a second. */
-function isoFormatter(): (ms: number) => string {
+function isoWriter(): WriteTime {
   let second = Number.NaN
-  let prefix = ''
-  return (ms) => {
+  let prefix = octetsOf('')
+  return (ms, out) => {
     const current = Math.floor(ms / 1_000)
     if (current !== second) {
       second = current
-      prefix = new Date(current * 1_000).toISOString().slice(0, 20)
+      prefix = octetsOf(new Date(current * 1_000).toISOString().slice(0, ISO_PREFIX_LENGTH))
     }
     const rest = Math.trunc(ms - current * 1_000)
-    return `${prefix}${rest < 10 ? '00' : rest < 100 ? '0' : ''}${rest}Z`
+    out.reserve(ISO_PREFIX_LENGTH + 4)
+    out.octets(prefix)
+    out.octet(ZERO + Math.trunc(rest / 100))
+    out.octet(ZERO + (Math.trunc(rest / 10) % 10))
+    out.octet(ZERO + (rest % 10))
+    out.octet(ZULU)
   }
 }
 
