@@ -15,7 +15,7 @@ import { getOverSocket } from './unix-http.ts'
 const LOOK_EVERY_MS = 200
 const READY_POLL_MS = 10
 /** A gateway that is not ready by then is not going to be. */
-const READY_MS_MAX = 15_000
+const READY_MS_MAX = 60_000
 const RESTART_DELAY_MS_MIN = 100
 const RESTART_DELAY_MS_MAX = 10_000
 /** A gateway that ran for this long starts again without delay. */

@@ -4,7 +4,7 @@ import { test } from 'node:test'
 
 import { serin } from './support/serin.ts'
 
-test('the demo ends by itself without a terminal, and every step holds', { timeout: 90_000 }, async () => {
+test('the demo ends by itself without a terminal, and every step holds', { timeout: 180_000 }, async () => {
   const { code, stdout, stderr } = await serin(['demo'], {
     env: { ...process.env, KUBECTL: 'no-kubectl', NO_COLOR: '1' },
   })

@@ -51,7 +51,7 @@ metadata: { name: slow }
 spec: { hostname: '*', prefix: /, service: 'slow:80', resolver: endpoint, load_balancer: { policy: round_robin } }
 `
 
-describe('a rolling restart of a program that exits at once', { timeout: 120_000 }, () => {
+describe('a rolling restart of a program that exits at once', { timeout: 280_000 }, () => {
   let serin: SerinUnderTest
   before(async () => {
     serin = await SerinUnderTest.create([])

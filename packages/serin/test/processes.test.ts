@@ -49,7 +49,7 @@ async function pods(serin: SerinUnderTest): Promise<readonly PodFacts[]> {
     .sort((left, right) => left.name.localeCompare(right.name))
 }
 
-describe('a serin under load', { timeout: 180_000 }, () => {
+describe('a serin under load', { timeout: 280_000 }, () => {
   let serin: SerinUnderTest
   before(async () => {
     serin = await SerinUnderTest.create()
@@ -233,7 +233,7 @@ describe('a serin under load', { timeout: 180_000 }, () => {
   })
 })
 
-describe('a serin in the background', { timeout: 120_000 }, () => {
+describe('a serin in the background', { timeout: 280_000 }, () => {
   test('is ready when `up -d` returns, and gone when `down` returns', async () => {
     const serin = await SerinUnderTest.create()
     try {

@@ -15,7 +15,7 @@ const COUNTED = 1_000
 const EFFECT_MS_MAX = 50
 
 for (const tool of [kubectl === undefined ? 'serin' : 'kubectl'] as const) {
-  describe(`the story, steered with ${tool}`, { timeout: 240_000 }, () => {
+  describe(`the story, steered with ${tool}`, { timeout: 280_000 }, () => {
     let serin: SerinUnderTest
 
     before(async () => {
@@ -152,7 +152,7 @@ for (const [name, patch] of [
   ],
   ['one replica', { op: 'replace', path: '/spec/replicas', value: 1 }],
 ] as const) {
-  describe(`a rolling restart of ${name}`, { timeout: 120_000 }, () => {
+  describe(`a rolling restart of ${name}`, { timeout: 280_000 }, () => {
     let serin: SerinUnderTest
     before(async () => {
       serin = await SerinUnderTest.create()

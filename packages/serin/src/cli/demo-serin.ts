@@ -9,8 +9,8 @@ import { EXAMPLE_PORT, exampleFiles, portNear } from './example.ts'
 import { CliError } from './exit.ts'
 import { linesOf } from '../store/lines.ts'
 
-const READY_MS_MAX = 30_000
-const STOP_MS_MAX = 30_000
+const READY_MS_MAX = 60_000
+const STOP_MS_MAX = 60_000
 const SERIN = join(import.meta.dirname, '../../../bin/serin.js')
 
 export interface DemoOptions {
