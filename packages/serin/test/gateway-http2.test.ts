@@ -208,6 +208,33 @@ test('an HTTP/1.1 client can speak to an upstream of HTTP/2', async () => {
   assert.deepEqual([response.status, await response.text()], [200, 'hello'])
 })
 
+test('a stream that the upstream refused is tried again where the Mapping says so', async () => {
+  let refusals = 1
+  const refusing = http2.createServer()
+  refusing.on('stream', (stream) => {
+    stream.on('error', () => undefined)
+    if (refusals-- > 0) stream.close(http2.constants.NGHTTP2_REFUSED_STREAM)
+    else {
+      stream.respond({ ':status': 200 })
+      stream.end('taken')
+    }
+  })
+  refusing.listen(0, '127.0.0.1')
+  await once(refusing, 'listening')
+  const clusters = [cluster('c', [(refusing.address() as AddressInfo).port], { protocol: 'http2' })]
+  const path = { kind: 'prefix', value: '/' } as const
+  await apply({
+    clusters,
+    routes: [route('r', path, forward('c', { retry: { on: 'refused-stream', retriesMax: 1 } }))],
+  })
+  const response = await fetch(`http://127.0.0.1:${port}/x`)
+  assert.deepEqual([response.status, await response.text()], [200, 'taken'])
+  refusals = 1
+  await apply({ clusters, routes: [route('r', path, forward('c'))] })
+  assert.equal((await fetch(`http://127.0.0.1:${port}/x`)).status, 503)
+  refusing.close()
+})
+
 test('an upstream that does not speak HTTP/2 is a bad gateway', async () => {
   await apply({
     clusters: [cluster('c', [upstream.port], { protocol: 'http2' })],

@@ -57,6 +57,7 @@ export class Exchange extends SendingExchange implements RequestHandler, Request
     this.startMs = Date.now()
     this.connectionId = client.id
     this.http2 = client.speaks === 'stream'
+    this.requestedServerName = client.secure?.serverName
     this.peerAddress = connection.link.peerAddress
     client.listener.plan.meter.started()
   }

@@ -117,7 +117,13 @@ export class Http2Upstream implements ConnectionKeeper {
       this.failed(session, connected ? FAULTS.upstreamProtocol : FAULTS.connectFailed)
     })
     const { idleTimeoutMs } = this.conduct
-    if (idleTimeoutMs > 0) created.setTimeout(idleTimeoutMs, () => created.close())
+    if (idleTimeoutMs > 0) created.setTimeout(idleTimeoutMs, () => this.end(session))
+  }
+
+  /** No new request; those under way are finished. */
+  private end(session: Session): void {
+    this.sessions.delete(session)
+    session.session.close()
   }
 
   private connect(): ClientHttp2Session | null {

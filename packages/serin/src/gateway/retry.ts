@@ -37,6 +37,7 @@ export function retriesStatus(on: RetryPolicy['on'], status: number): boolean {
 export function retriesFault(on: RetryPolicy['on'], fault: Fault): boolean {
   if (fault === FAULTS.overflow) return false
   if (on === '5xx' || on === 'gateway-error') return true
+  if (on === 'refused-stream') return fault === FAULTS.streamRefused
   return on === 'connect-failure' && (fault === FAULTS.connectFailed || fault === FAULTS.connectTimeout)
 }
 

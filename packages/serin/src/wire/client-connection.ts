@@ -59,6 +59,8 @@ export interface ConnectionKeeper {
 type State = 'connecting' | 'idle' | 'busy' | 'tunnel' | 'closed'
 
 const NOTHING = Buffer.alloc(0)
+/** What a Link to an upstream of HTTP/2 says of a stream that was not taken. */
+export const REFUSED_STREAM = 'REFUSED_STREAM'
 /** How long before the announced end a connection is not used any more. */
 const KEEP_ALIVE_MARGIN_S = 1
 const TIMEOUT = octetsOf('timeout=')
@@ -188,8 +190,10 @@ export class ClientConnection implements LinkOwner {
     this.tunnel?.onUpstreamDrained()
   }
 
-  onClosed(): void {
-    this.lost()
+  onClosed(code: string): void {
+    // The upstream has done nothing with it (RFC 9113 §8.7).
+    if (code === REFUSED_STREAM && this.state !== 'closed') this.fail(FAULTS.streamRefused)
+    else this.lost()
   }
 
   // How octets become a response.

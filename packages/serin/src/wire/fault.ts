@@ -53,6 +53,7 @@ export type FaultName =
   | 'connectFailed'
   | 'connectTimeout'
   | 'upstreamClosed'
+  | 'streamRefused'
   | 'upstreamProtocol'
   | 'upstreamTimeout'
   | 'upstreamPerTryTimeout'
@@ -97,6 +98,13 @@ export const FAULTS: Readonly<Record<FaultName, Fault>> = {
   endpointGone: fault('endpoint-gone', 'upstream', 503, 'UH', 'no healthy upstream'),
   connectFailed: fault('upstream-connect-failed', 'upstream', 503, 'UF', `${UPSTREAM_RESET}remote connection failure`),
   connectTimeout: fault('upstream-connect-timeout', 'upstream', 503, 'UF', `${UPSTREAM_RESET}connection timeout`),
+  streamRefused: fault(
+    'upstream-refused-stream',
+    'upstream',
+    503,
+    'UR',
+    `${UPSTREAM_RESET}remote refused stream reset`,
+  ),
   upstreamClosed: fault('upstream-closed', 'upstream', 503, 'UC', `${UPSTREAM_RESET}connection termination`),
   upstreamProtocol: fault('upstream-protocol-error', 'upstream', 502, 'UPE', `${UPSTREAM_RESET}protocol error`),
   upstreamTimeout: fault('upstream-timeout', 'upstream', 504, 'UT', 'upstream request timeout'),

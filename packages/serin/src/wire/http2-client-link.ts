@@ -2,6 +2,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, constants, type IncomingHttpHeaders } from 'node:http2'
 import { BodyReader } from './body-reader.ts'
 import { DATA, END, MORE } from './chunked.ts'
+import { REFUSED_STREAM } from './client-connection.ts'
 import { requestFraming } from './framing.ts'
 import { Head, NEED_MORE, parseRequestHead, REFUSED } from './head.ts'
 import { fieldsOf, type RawFields, responseHeadOf, trailerLines } from './http2-fields.ts'
@@ -65,7 +66,8 @@ export class Http2ClientLink implements Link {
         return
       }
       if (after === REFUSED || !this.request(ownHead)) {
-        this.lost('EPROTO')
+        // Not at once: whoever writes is not done with its own work.
+        process.nextTick(() => this.lost('EPROTO'))
         return
       }
       buffer = buffer.subarray(after)
@@ -135,8 +137,10 @@ export class Http2ClientLink implements Link {
     stream.on('data', (octets: Buffer) => this.onData(octets))
     stream.on('end', () => this.onEnd())
     stream.on('drain', () => this.owner.onDrained())
-    stream.on('error', () => this.lost('ECONNRESET'))
-    stream.on('close', () => this.lost('ECONNRESET'))
+    const gone = (): void =>
+      this.lost(stream.rstCode === constants.NGHTTP2_REFUSED_STREAM ? REFUSED_STREAM : 'ECONNRESET')
+    stream.on('error', gone)
+    stream.on('close', gone)
   }
 
   private onHeaders(status: number, raw: RawFields): void {
@@ -182,7 +186,7 @@ export class Http2ClientLink implements Link {
       if (outcome === DATA) stream.write(Buffer.from(buffer.subarray(body.dataStart, body.dataEnd)))
       else if (outcome === MORE) return
       else if (outcome !== END) {
-        this.lost('EPROTO')
+        process.nextTick(() => this.lost('EPROTO'))
         return
       }
       at = body.position
