@@ -57,7 +57,12 @@ async function apply(parts: Partial<Snapshot>): Promise<void> {
           { kind: 'prefix', value: '/app/' },
           forward('good', { rewrite: { kind: 'prefix', value: '/v1/' } }),
         ),
-        route('evil', { kind: 'prefix', value: '/evil' }, forward('evil', { upgrades: ['websocket'], timeoutMs: 400 })),
+        route(
+          'evil',
+          { kind: 'prefix', value: '/evil' },
+          forward('evil', { upgrades: ['websocket'], timeoutMs: HANG_MS }),
+        ),
+        route('late', { kind: 'prefix', value: '/late' }, forward('evil', { timeoutMs: 400 })),
         route('idle', { kind: 'prefix', value: '/idle' }, forward('evil', { timeoutMs: 0, idleTimeoutMs: 200 })),
         route('rest', { kind: 'prefix', value: '/' }, forward('good')),
       ],
@@ -84,7 +89,7 @@ describe('the request', () => {
     const { body } = await get(port, '/app/x?y=1')
     assert.equal(body, 'v1 /v1/x?y=1')
     assert.equal(last().headers['x-envoy-original-path'], '/app/x?y=1')
-    assert.equal(last().headers['x-envoy-expected-rq-timeout-ms'], '3000')
+    assert.equal(last().headers['x-envoy-expected-rq-timeout-ms'], '15000')
     assert.match(
       String(last().headers['x-request-id']),
       /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[89ab][\da-f]{3}-[\da-f]{12}$/,
@@ -428,7 +433,7 @@ describe('what can go wrong', () => {
 
   test('an upstream that does not answer in time is 504; one that says nothing for long too', async () => {
     evil.script = { raw: '', when: 'request', end: 'keep' }
-    const late = await get(port, '/evil')
+    const late = await get(port, '/late')
     assert.equal(`${late.status} ${late.body}`, '504 upstream request timeout')
     evil.script = { raw: '', when: 'request', end: 'keep' }
     const idle = await get(port, '/idle')

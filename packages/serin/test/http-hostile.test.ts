@@ -43,7 +43,8 @@ async function start(limits: NonNullable<GatewayOptions['limits']>): Promise<Sta
       settings: settings({ http10: true }),
       listeners: [listener('http')],
       routes: [
-        route('evil', { kind: 'prefix', value: '/evil' }, forward('evil', { timeoutMs: 400 })),
+        route('evil', { kind: 'prefix', value: '/evil' }, forward('evil', { timeoutMs: HANG_MS })),
+        route('late', { kind: 'prefix', value: '/late' }, forward('evil', { timeoutMs: 400 })),
         route('closed', { kind: 'prefix', value: '/closed' }, forward('closed')),
         route('good', { kind: 'prefix', value: '/' }, forward('good', { timeoutMs: 0 })),
       ],
@@ -79,8 +80,9 @@ interface EvilAnswer {
 }
 
 const ok = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+const LATE = 'GET /late HTTP/1.1\r\nHost: a.test\r\nConnection: close\r\n\r\n'
 const EVIL: readonly EvilAnswer[] = [
-  { name: 'hangs', script: { raw: '' }, status: 504, flag: 'UT' },
+  { name: 'hangs', script: { raw: '' }, request: LATE, status: 504, flag: 'UT' },
   { name: 'closes without an answer', script: { raw: '', end: 'close' }, status: 503, flag: 'UC' },
   { name: 'resets', script: { raw: '', end: 'rst' }, status: 503, flag: 'UC' },
   { name: 'closes within its head', script: { raw: 'HTTP/1.1 200 OK\r\nX: ', end: 'close' }, status: 502, flag: 'UPE' },
@@ -143,6 +145,7 @@ const EVIL: readonly EvilAnswer[] = [
   {
     name: 'stops within its body',
     script: { raw: 'HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nok' },
+    request: LATE,
     status: 0,
     flag: 'UT',
   },
@@ -209,7 +212,7 @@ describe('a client that', () => {
   let started: Started
 
   before(async () => {
-    started = await start({ headMs: 300, bodyGraceMs: 300, writeStallMs: 300, idleMs: 0 })
+    started = await start({ headMs: 1200, bodyGraceMs: 600, writeStallMs: 1200, idleMs: 0 })
   })
 
   after(() => started.gateway.drain({ withinMs: 100 }))

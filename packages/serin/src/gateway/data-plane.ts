@@ -32,6 +32,8 @@ import type { WorkerPlace } from './split.ts'
 
 /** One read, a head, and the framing of both: what a relayed message can gather before it is sent. */
 const OUT_BYTES = READ_BYTES + 32 * 1024
+/** One bug in so long is told; all are counted. */
+const BUG_TELL_MS = 1000
 /** Exchanges that are kept for the next requests. */
 const FREE_EXCHANGES_MAX = 4096
 
@@ -100,6 +102,7 @@ export class DataPlane implements ClientContext, PlanNeeds {
   readonly guests: Set<Guest> = new Set<Guest>()
   draining = false
   bugs = 0
+  private bugToldAt: number = -Infinity
   /** Under way. */
   requests = 0
   private readonly clients: Map<string, number> = new Map<string, number>()
@@ -214,6 +217,9 @@ export class DataPlane implements ClientContext, PlanNeeds {
     this.toClient.position = 0
     this.toUpstream.position = 0
     this.bugs++
+    const now = this.wheel.touch()
+    if (now - this.bugToldAt < BUG_TELL_MS) return
+    this.bugToldAt = now
     console.error('a request met a bug in the gateway; its connection is closed:', error)
   }
 

@@ -23,6 +23,8 @@ export interface Limits {
   readonly interimResponsesMax: number
   /** Requests on one client connection, then `Connection: close`. */
   readonly requestsPerConnectionMax: number
+  /** Pipelined requests of one client that are taken in a row; then others are served first. */
+  readonly pipelinedRequestsMax: number
   /** Octets of pipelined requests kept while an answer is due; then the client is not read. */
   readonly pipelinedBytesMax: number
   /** Octets waiting to be sent to a peer that does not read, then its source is not read. */
@@ -76,6 +78,7 @@ export const DEFAULT_LIMITS: Limits = {
   trailersMax: 32,
   interimResponsesMax: 8,
   requestsPerConnectionMax: 1_000_000,
+  pipelinedRequestsMax: 32,
   pipelinedBytesMax: 64 * 1024,
   bufferedBytesMax: 256 * 1024,
   connectionsPerWorkerMax: 16_000,

@@ -133,6 +133,18 @@ test('requests in one read are answered in order, each with its own body', async
   assert.deepEqual(seen, ['/1 one', '/2 ', 'closed'])
 })
 
+test('hundreds of pipelined requests are all answered, with others served in between', async () => {
+  const { port, seen } = await serve({ pipelinedRequestsMax: 4 })
+  const many = talk(port, 'GET /many HTTP/1.1\r\nHost: a\r\n\r\n'.repeat(500))
+  while (seen.length === 0) {
+    // oxlint-disable-next-line no-await-in-loop
+    await pause(0)
+  }
+  await talk(port, 'GET /other HTTP/1.1\r\nHost: a\r\n\r\n')
+  assert.equal((await many).split('HTTP/1.1 200 OK').length - 1, 500)
+  assert.equal(seen.filter((what) => what === '/many ').length, 500)
+})
+
 test('a body that nobody wants is read away, and the next request found behind it', async () => {
   const { port, seen } = await serve()
   const body = 'GET /evil HTTP/1.1\r\nHost: a\r\n\r\n'

@@ -94,6 +94,7 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private drainedBytes = 0
   private bodyMark = 0
   private stopping = false
+  private givingWay = false
   private sawPreface = false
   private writeMark = 0
 
@@ -337,10 +338,15 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
   private work(buffer: Buffer, start: number, end: number, own: boolean): void {
     this.working = true
     let at = start
+    const turnEnd = this.requests + this.context.limits.pipelinedRequestsMax
     // Each turn consumes octets, changes the state, or ends the loop.
     for (;;) {
       const before = at
       const state = this.state
+      if (state === 'idle' && at < end && this.requests >= turnEnd) {
+        this.giveWay()
+        break
+      }
       if (state === 'exchange' || state === 'draining') at = this.workOnBody(buffer, at, end)
       else if ((state === 'idle' || state === 'head') && at < end) at = this.workOnHead(buffer, at, end)
       else break
@@ -366,12 +372,23 @@ export class ServerConnection<Context extends ServerContext = ServerContext> imp
     if (waiting && (this.bodyPaused || this.pending.length >= this.context.limits.pipelinedBytesMax)) this.link.pause()
   }
 
+  /** Others are served before this client's next pipelined requests. */
+  private giveWay(): void {
+    this.givingWay = true
+    this.link.pause()
+    setImmediate(() => {
+      this.givingWay = false
+      this.context.wheel.touch()
+      if (this.state === 'idle') this.workOnPending()
+    })
+  }
+
   private workOnPending(): void {
-    if (this.working) return
+    if (this.working || this.givingWay) return
     const octets = this.pending
     this.pending = NOTHING
     this.work(octets, 0, octets.length, true)
-    if (this.state === 'closed' || this.bodyPaused) return
+    if (this.state === 'closed' || this.bodyPaused || this.givingWay) return
     if (this.halfClosed) this.afterHalfClose()
     else if (this.pending.length < this.context.limits.pipelinedBytesMax) this.link.resume()
   }

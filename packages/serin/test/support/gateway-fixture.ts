@@ -57,7 +57,7 @@ export function forward(clusterName: string, changes: Partial<Forward> = {}): { 
     rewrite: { kind: 'none' },
     requestHeaders: { add: [], remove: [] },
     responseHeaders: { add: [], remove: [] },
-    timeoutMs: 3000,
+    timeoutMs: 15_000,
     idleTimeoutMs: 300_000,
     upgrades: [],
     bypassAuth: false,
