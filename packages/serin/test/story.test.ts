@@ -5,9 +5,10 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-import { type Answer, askMany, askOnce, type Load, type LoadResult, startLoad } from '../src/cli/load.ts'
+import { type Answer, askMany, askOnce } from '../src/cli/load.ts'
 import { watchPods } from '../src/cli/pod-watch.ts'
 import { example, processesNaming, SerinUnderTest, until } from './support/serin.ts'
+import { startTraffic, type Traffic } from './support/traffic.ts'
 import { kubectl, steer } from './support/kubectl.ts'
 
 const COUNTED = 1_000
@@ -143,59 +144,6 @@ for (const tool of [kubectl === undefined ? 'serin' : 'kubectl'] as const) {
       assert.match((await steer(tool, serin.data.kubeconfig, ['get', 'mappings'])).stdout, /helloworld-backend-v2/)
     })
   })
-}
-
-for (const [name, patch] of [
-  [
-    'a program that exits at once on SIGTERM',
-    { op: 'add', path: '/spec/template/spec/containers/0/env', value: [{ name: 'STOP', value: 'abrupt' }] },
-  ],
-  ['one replica', { op: 'replace', path: '/spec/replicas', value: 1 }],
-] as const) {
-  describe(`a rolling restart of ${name}`, { timeout: 280_000 }, () => {
-    let serin: SerinUnderTest
-    before(async () => {
-      serin = await SerinUnderTest.create()
-      await serin.up()
-      const changed = await serin.verb('patch', 'deploy', 'helloworld', '--type=json', '-p', JSON.stringify([patch]))
-      assert.equal(changed.code, 0, changed.stderr)
-      assert.equal((await serin.verb('rollout', 'status', 'deploy', 'helloworld')).code, 0)
-    })
-    after(() => serin.cleanUp())
-
-    test('loses no request, twice in a row', async () => {
-      const clients = startTraffic(serin, '/helloworld/v1/')
-      for (let round = 0; round < 2; round++) {
-        assert.equal((await serin.verb('rollout', 'restart', 'deploy', 'helloworld')).code, 0)
-        const status = await serin.verb('rollout', 'status', 'deploy', 'helloworld')
-        assert.equal(status.code, 0, status.stderr)
-      }
-      await clients.mustNotFail()
-    })
-  })
-}
-
-interface Traffic {
-  /** Ends the clients. */
-  mustNotFail(): Promise<void>
-}
-
-/** Clients of both sorts. */
-function startTraffic(serin: SerinUnderTest, path: string, onAnswer?: (answer: Answer) => void): Traffic {
-  const common = { host: serin.host, port: serin.port, path, ...(onAnswer !== undefined && { onAnswer }) }
-  const loads: Load[] = [
-    startLoad({ ...common, connection: 'keep-alive', clients: 4, pauseMs: 1 }),
-    startLoad({ ...common, connection: 'close', clients: 2, pauseMs: 2 }),
-  ]
-  return {
-    async mustNotFail() {
-      const results: LoadResult[] = await Promise.all(loads.map((load) => load.stop()))
-      for (const result of results) {
-        assert.equal(result.failed, 0, `${result.failed} of ${result.requests}: ${result.reasons.join(', ')}`)
-        assert.ok(result.requests > 0)
-      }
-    },
-  }
 }
 
 async function countSecond(serin: SerinUnderTest): Promise<number> {

@@ -1,4 +1,4 @@
-/** A pod that exits at once on SIGTERM loses no request, not even one that it was working on. */
+/** Rolling restarts that lose no request: of a program that exits at once on SIGTERM, of one replica, with answers under way. */
 import assert from 'node:assert/strict'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test'
 
 import { startLoad } from '../src/cli/load.ts'
 import { SerinUnderTest } from './support/serin.ts'
+import { startTraffic } from './support/traffic.ts'
 
 const PROGRAM = `
 import { createServer } from 'node:http'
@@ -51,7 +52,7 @@ metadata: { name: slow }
 spec: { hostname: '*', prefix: /, service: 'slow:80', resolver: endpoint, load_balancer: { policy: round_robin } }
 `
 
-describe('a rolling restart of a program that exits at once', { timeout: 280_000 }, () => {
+describe('a rolling restart of a slow program that exits at once', { timeout: 280_000 }, () => {
   let serin: SerinUnderTest
   before(async () => {
     serin = await SerinUnderTest.create([])
@@ -73,3 +74,33 @@ describe('a rolling restart of a program that exits at once', { timeout: 280_000
     assert.deepEqual([...load.bodies.keys()], ['begun and done'])
   })
 })
+
+for (const [name, patch] of [
+  [
+    'a program that exits at once on SIGTERM',
+    { op: 'add', path: '/spec/template/spec/containers/0/env', value: [{ name: 'STOP', value: 'abrupt' }] },
+  ],
+  ['one replica', { op: 'replace', path: '/spec/replicas', value: 1 }],
+] as const) {
+  describe(`a rolling restart of ${name}`, { timeout: 280_000 }, () => {
+    let serin: SerinUnderTest
+    before(async () => {
+      serin = await SerinUnderTest.create()
+      await serin.up()
+      const changed = await serin.verb('patch', 'deploy', 'helloworld', '--type=json', '-p', JSON.stringify([patch]))
+      assert.equal(changed.code, 0, changed.stderr)
+      assert.equal((await serin.verb('rollout', 'status', 'deploy', 'helloworld')).code, 0)
+    })
+    after(() => serin.cleanUp())
+
+    test('loses no request, twice in a row', async () => {
+      const clients = startTraffic(serin, '/helloworld/v1/')
+      for (let round = 0; round < 2; round++) {
+        assert.equal((await serin.verb('rollout', 'restart', 'deploy', 'helloworld')).code, 0)
+        const status = await serin.verb('rollout', 'status', 'deploy', 'helloworld')
+        assert.equal(status.code, 0, status.stderr)
+      }
+      await clients.mustNotFail()
+    })
+  })
+}
