@@ -43,9 +43,9 @@ export interface Observation {
   readonly [part: string]: unknown
 }
 
-/** Nothing has changed for this long: settled. Longer than any pause of the controllers between two writes. */
-const QUIET_MS = 180
-const SETTLE_MS_MAX = 20_000
+/** So many turns without a change and without work: between a write and the look it causes there is a moment of rest. */
+const QUIET_TURNS = 6
+const SETTLE_MS_MAX = 60_000
 const POLL_MS = 10
 
 const GATE = 'test/gate'
@@ -55,6 +55,7 @@ export class CaseRun {
   private readonly kubectl: Kubectl
   private readonly standIn: StandIn
   private readonly store: Store
+  private readonly isIdleIn: (namespace: string) => boolean
   private readonly replicaSets: Informer<ReplicaSetObject>
   private readonly others: readonly Informer<KubeObject>[]
   /** uid → `v1`, `v2`…; a ReplicaSet that comes back under its old name keeps its number. */
@@ -68,7 +69,14 @@ export class CaseRun {
   private maxLive = 0
   private minReady: number | undefined
 
-  constructor(options: { namespace: string; kubectl: Kubectl; standIn: StandIn; store: Store }) {
+  constructor(options: {
+    namespace: string
+    kubectl: Kubectl
+    standIn: StandIn
+    store: Store
+    isIdleIn: (namespace: string) => boolean
+  }) {
+    this.isIdleIn = options.isIdleIn
     this.namespace = options.namespace
     this.kubectl = options.kubectl
     this.standIn = options.standIn
@@ -227,15 +235,16 @@ export class CaseRun {
     return false
   }
 
-  /** A machine that is busy elsewhere gives this process no time: only turns in which it could have worked count as quiet. */
+  /** By what there is to do, not by the clock: the machine may be busy elsewhere. */
   private async settled(): Promise<void> {
     const end = Date.now() + SETTLE_MS_MAX
     let quiet = 0
-    while (quiet < QUIET_MS / POLL_MS) {
+    while (quiet < QUIET_TURNS) {
       if (Date.now() > end) throw new Error('the controllers do not settle')
       const before = this.changes
       await delay(POLL_MS)
-      quiet = this.changes === before ? quiet + 1 : 0
+      const isIdle = this.isIdleIn(this.namespace) && this.standIn.isIdleIn(this.namespace)
+      quiet = isIdle && this.changes === before ? quiet + 1 : 0
     }
   }
 

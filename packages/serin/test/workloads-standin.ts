@@ -14,6 +14,8 @@ export class StandIn {
   private readonly leaving = new Set<string>()
   private readonly timers = new Set<NodeJS.Timeout>()
   private nextIP = 1
+  /** Writes under way, by namespace. */
+  private readonly busy = new Map<string, number>()
 
   constructor(store: Store) {
     this.store = store
@@ -43,6 +45,10 @@ export class StandIn {
     await Promise.all(held.map((pod) => this.remove(pod)))
   }
 
+  isIdleIn(namespace: string): boolean {
+    return (this.busy.get(namespace) ?? 0) === 0
+  }
+
   end(): void {
     this.informer.stop()
     for (const timer of this.timers) clearTimeout(timer)
@@ -57,6 +63,7 @@ export class StandIn {
 
   private async run(pod: PodObject): Promise<void> {
     const bound = await this.quietly(
+      pod,
       this.store.update<PodObject>(Pod, { ...pod, spec: { ...pod.spec, nodeName: 'node-1' } }),
     )
     if (bound === undefined) return
@@ -86,7 +93,10 @@ export class StandIn {
 
   private remove(pod: PodObject): Promise<unknown> {
     const { namespace = '', name, uid = '' } = pod.metadata
-    return this.quietly(this.store.delete(Pod, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }))
+    return this.quietly(
+      pod,
+      this.store.delete(Pod, { namespace, name }, { gracePeriodSeconds: 0, preconditions: { uid } }),
+    )
   }
 
   private async write(pod: PodObject, ready: boolean): Promise<void> {
@@ -122,16 +132,22 @@ export class StandIn {
       ],
     }
     const body = { metadata: { uid: pod.metadata.uid }, status }
-    await this.quietly(this.store.patch(Pod, { namespace, name }, { type: 'merge', body }, { subresource: 'status' }))
+    await this.quietly(
+      pod,
+      this.store.patch(Pod, { namespace, name }, { type: 'merge', body }, { subresource: 'status' }),
+    )
   }
 
   /** A pod may vanish, or be written by somebody else, while the stand-in acts on it. */
-  private async quietly<T>(write: Promise<T>): Promise<T | undefined> {
+  private async quietly<T>({ metadata: { namespace = '' } }: PodObject, write: Promise<T>): Promise<T | undefined> {
+    this.busy.set(namespace, (this.busy.get(namespace) ?? 0) + 1)
     try {
       return await write
     } catch (error) {
       if (error instanceof StoreError && (error.reason === 'NotFound' || error.reason === 'Conflict')) return undefined
       throw error
+    } finally {
+      this.busy.set(namespace, (this.busy.get(namespace) ?? 1) - 1)
     }
   }
 }

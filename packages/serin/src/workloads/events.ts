@@ -25,6 +25,7 @@ export class EventRecorder {
   private readonly onError: (error: unknown) => void
   private readonly queue: Occurrence[] = []
   private writing: Promise<void> | undefined
+  private current: Occurrence | undefined
   private stamp = 0n
 
   constructor(options: {
@@ -46,6 +47,11 @@ export class EventRecorder {
     this.writing ??= this.drain()
   }
 
+  /** Everything told of objects in this namespace is written. */
+  isIdleIn(namespace: string): boolean {
+    return ![this.current, ...this.queue].some((occurrence) => occurrence?.about.namespace === namespace)
+  }
+
   /** Resolves when everything told so far is written. */
   async flushed(): Promise<void> {
     await this.writing
@@ -53,6 +59,7 @@ export class EventRecorder {
 
   private async drain(): Promise<void> {
     for (let next = this.queue.shift(); next !== undefined; next = this.queue.shift()) {
+      this.current = next
       try {
         await this.write(next)
       } catch (error) {
@@ -60,6 +67,7 @@ export class EventRecorder {
         this.onError(error)
       }
     }
+    this.current = undefined
     this.writing = undefined
   }
 

@@ -51,6 +51,12 @@ export class WorkQueue {
     return this.waiting.size === 0 && this.running.size === 0
   }
 
+  /** Of keys `namespace/name`: nothing waits and nothing is under way. What is planned for later does not count. */
+  isIdleIn(namespace: string): boolean {
+    const isThere = (key: string): boolean => key.startsWith(`${namespace}/`)
+    return ![...this.waiting, ...this.running.keys()].some(isThere)
+  }
+
   /** Takes no more keys and waits for the looks that are under way. */
   async stop(): Promise<void> {
     this.stopped = true

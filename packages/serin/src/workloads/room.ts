@@ -66,6 +66,8 @@ export type Log = (level: 'info' | 'warn', message: string) => void
 export interface Controller {
   /** Waits for what is under way. */
   stop(): Promise<void>
+  /** Nothing of this namespace has to be looked at, written or told now. */
+  isIdleIn(namespace: string): boolean
 }
 
 /** The name under which the controllers write, as in a cluster. */

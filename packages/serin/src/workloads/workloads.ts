@@ -55,6 +55,8 @@ export interface Workloads {
   readonly pods: PodAccess | undefined
   /** For `kubectl top` (the API's MetricsHandlers). Undefined with runtime `none`. */
   readonly usage: UsageAccess | undefined
+  /** No controller has anything to do in this namespace now. Pods of this machine are not asked. */
+  isIdleIn(namespace: string): boolean
   /** `keepPods`: programs go on running and are adopted by the next start. Otherwise they are stopped, in order; their objects stay. */
   stop(options?: { readonly keepPods?: boolean }): Promise<void>
 }
@@ -82,6 +84,7 @@ export async function startWorkloads(options: WorkloadsOptions): Promise<Workloa
   return {
     pods: kubelet?.access,
     usage: kubelet?.usage,
+    isIdleIn: (namespace) => controllers.every((controller) => controller.isIdleIn(namespace)),
     stop: async ({ keepPods = false } = {}) => {
       await Promise.all(controllers.map((controller) => controller.stop()))
       await kubelet?.stop({ keepPods })

@@ -37,6 +37,7 @@ export function startAutoscaler(room: Room, source: MetricSource): Controller {
     if (JSON.stringify(previous?.spec) !== JSON.stringify(object.spec) || type === 'DELETED') queue.add(keyOf(object))
   })
   return {
+    isIdleIn: (namespace) => queue.isIdleIn(namespace) && events.isIdleIn(namespace),
     stop: async () => {
       await queue.stop()
       await events.flushed()

@@ -28,7 +28,7 @@ export function startConfigRestarts(room: Room): Controller {
       }
     })
   }
-  return { stop: () => queue.stop() }
+  return { stop: () => queue.stop(), isIdleIn: (namespace) => queue.isIdleIn(namespace) }
 }
 
 function isWished({ spec }: DeploymentObject): boolean {

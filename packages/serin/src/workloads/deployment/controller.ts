@@ -27,6 +27,7 @@ export function startDeploymentController(room: Room): Controller {
   })
   watch(room, queue)
   return {
+    isIdleIn: (namespace) => queue.isIdleIn(namespace) && events.isIdleIn(namespace),
     stop: async () => {
       await queue.stop()
       await events.flushed()

@@ -23,7 +23,7 @@ export function startEndpointController(room: Room): Controller {
       for (const service of servicesOf(room, pod)) queue.add(keyOf(service))
     }
   })
-  return { stop: () => queue.stop() }
+  return { stop: () => queue.stop(), isIdleIn: (namespace) => queue.isIdleIn(namespace) }
 }
 
 /** The Services whose selector matches a pod. */

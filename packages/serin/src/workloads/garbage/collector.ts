@@ -1,7 +1,7 @@
 import type { Kind } from '../../resources/kinds.ts'
 import { findKind } from '../../resources/kinds.ts'
 import type { KubeObject, OwnerReference } from '../../resources/object.ts'
-import type { Cache } from '../cache.ts'
+import { parseKey, type Cache } from '../cache.ts'
 import { WorkQueue } from '../queue.ts'
 import { isOrdinary, messageOf, type Controller, type Room } from '../room.ts'
 
@@ -27,20 +27,27 @@ interface Graph {
 export function startGarbageCollector(room: Room): Controller {
   const graph: Graph = { objects: new Map(), dependents: new Map() }
   const queue = new WorkQueue({
-    sync: (uid) => collect(room, graph, uid),
-    onError: (uid, error) => {
+    sync: (key) => collect(room, graph, parseKey(key).name),
+    onError: (key, error) => {
+      const uid = parseKey(key).name
       const name = graph.objects.get(uid)?.object.metadata.name ?? uid
       if (!isOrdinary(error)) room.log('warn', `garbage collection of ${name}: ${messageOf(error)}`)
     },
   })
   let ready = false
-  for (const [kind, cache] of room.all) follow(graph, kind, cache, (uid) => (ready ? queue.add(uid) : undefined))
+  for (const [kind, cache] of room.all)
+    follow(graph, kind, cache, (uid) => (ready ? queue.add(keyIn(graph, uid)) : undefined))
   void room.synced.then(() => {
     // Before every kind was listed an owner may only seem to be absent.
     ready = true
-    for (const uid of graph.objects.keys()) queue.add(uid)
+    for (const uid of graph.objects.keys()) queue.add(keyIn(graph, uid))
   })
-  return { stop: () => queue.stop() }
+  return { stop: () => queue.stop(), isIdleIn: (namespace) => queue.isIdleIn(namespace) }
+}
+
+/** `namespace/uid`. */
+function keyIn(graph: Graph, uid: string): string {
+  return `${graph.objects.get(uid)?.object.metadata.namespace ?? ''}/${uid}`
 }
 
 function follow(graph: Graph, kind: Kind, cache: Cache<KubeObject>, look: (uid: string) => void): void {

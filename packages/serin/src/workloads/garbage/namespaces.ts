@@ -18,6 +18,7 @@ export function startNamespaceController(room: Room): Controller {
   const sweep = setInterval(() => void sweepEvents(room), EVENT_SWEEP_MS)
   sweep.unref()
   return {
+    isIdleIn: () => queue.isIdle,
     stop: () => {
       clearInterval(sweep)
       return queue.stop()

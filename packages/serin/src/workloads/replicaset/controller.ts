@@ -28,6 +28,7 @@ export function startReplicaSetController(room: Room): Controller {
     for (const pod of previous === undefined ? [object] : [object, previous]) addOwner(room, queue, pod)
   })
   return {
+    isIdleIn: (namespace) => queue.isIdleIn(namespace) && events.isIdleIn(namespace),
     stop: async () => {
       await queue.stop()
       await events.flushed()

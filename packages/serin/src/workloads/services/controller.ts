@@ -36,6 +36,7 @@ export function startServiceController(room: Room, options: ServiceOptions): Con
   })
   room.services.onChange(({ object }) => queue.add(keyOf(object)))
   return {
+    isIdleIn: (namespace) => queue.isIdleIn(namespace) && events.isIdleIn(namespace),
     stop: async () => {
       await queue.stop()
       services.stop()
