@@ -5,20 +5,10 @@ import { requestHeadOf, type RawFields } from '../wire/http2-fields.ts'
 import { Http2ServerLink } from '../wire/http2-server-link.ts'
 import type { DataPlane, Guest, ListenerState, SecureClient } from './data-plane.ts'
 
-/** Streams of one client at a time (Envoy's default is 100). */
-const STREAMS_MAX = 100
-/** Kilobytes of state that Node keeps of one session, heads and buffered data included. */
-const SESSION_MEMORY_MB_MAX = 4
-/** Streams that a client may reset before they are answered, refilled by as many a second (CVE-2023-44487). */
-const RESETS_MAX = 100
-const RESETS_PER_SECOND = 10
 /** SETTINGS entries in a frame, PINGs and SETTINGS without an answer, frames that are no frames. */
 const SETTINGS_MAX = 32
 const PINGS_MAX = 10
 const INVALID_FRAMES_MAX = 20
-/** Of a stream's body before the endpoint has taken it. */
-const WINDOW_BYTES = 256 * 1024
-
 export class Http2Session implements Guest {
   readonly listener: ListenerState
   readonly peerAddress: string
@@ -26,7 +16,7 @@ export class Http2Session implements Guest {
   private readonly plane: DataPlane
   private readonly secure: SecureClient | null
   private readonly session: ServerHttp2Session | null
-  private resetsLeft = RESETS_MAX
+  private resetsLeft: number
   private refilledAt: number
 
   constructor(
@@ -40,6 +30,7 @@ export class Http2Session implements Guest {
     this.listener = listener
     this.peerAddress = peerAddress
     this.secure = secure
+    this.resetsLeft = plane.limits.http2ResetsMax
     this.refilledAt = plane.wheel.time
     plane.addGuest(this)
     this.session = this.begin(socket)
@@ -48,17 +39,18 @@ export class Http2Session implements Guest {
   /** Null: the client is gone already. */
   private begin(socket: Duplex): ServerHttp2Session | null {
     const { plane } = this
-    const { headBytesMax, fieldsMax, idleMs } = plane.plan.clientLimits ?? plane.limits
+    const limits = plane.plan.clientLimits ?? plane.limits
+    const { headBytesMax, fieldsMax, idleMs } = limits
     const options = {
-      maxSessionMemory: SESSION_MEMORY_MB_MAX,
+      maxSessionMemory: limits.http2SessionMegabytesMax,
       maxSettings: SETTINGS_MAX,
       maxOutstandingPings: PINGS_MAX,
       maxOutstandingSettings: PINGS_MAX,
       maxSessionInvalidFrames: INVALID_FRAMES_MAX,
       maxHeaderListPairs: fieldsMax,
       settings: {
-        maxConcurrentStreams: STREAMS_MAX,
-        initialWindowSize: WINDOW_BYTES,
+        maxConcurrentStreams: limits.http2StreamsMax,
+        initialWindowSize: limits.http2WindowBytes,
         maxHeaderListSize: headBytesMax,
         enablePush: false,
       },
@@ -114,9 +106,10 @@ export class Http2Session implements Guest {
   private noteReset(stream: ServerHttp2Stream): void {
     if (stream.rstCode === constants.NGHTTP2_NO_ERROR || !stream.aborted) return
     const { time } = this.plane.wheel
-    const refill = ((time - this.refilledAt) / 1000) * RESETS_PER_SECOND
+    const { http2ResetsMax, http2ResetsPerSecond } = this.plane.limits
+    const refill = ((time - this.refilledAt) / 1000) * http2ResetsPerSecond
     this.refilledAt = time
-    this.resetsLeft = Math.min(RESETS_MAX, this.resetsLeft + refill) - 1
+    this.resetsLeft = Math.min(http2ResetsMax, this.resetsLeft + refill) - 1
     if (this.resetsLeft < 0 && this.session?.destroyed === false)
       this.session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM)
   }

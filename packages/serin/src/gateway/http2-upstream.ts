@@ -10,10 +10,6 @@ import { Timer } from '../wire/timer-wheel.ts'
 import type { ConnectionSeeker, EndpointConduct } from './endpoint.ts'
 import { upstreamContext } from './tls-context.ts'
 
-/** Requests on one session at a time, unless the upstream allows fewer; then another session is opened. */
-const STREAMS_MAX = 100
-const WINDOW_BYTES = 256 * 1024
-
 interface Session {
   readonly session: ClientHttp2Session
   readonly timer: Timer
@@ -38,7 +34,7 @@ export class Http2Upstream implements ConnectionKeeper {
 
   open(seeker: ConnectionSeeker): void {
     for (const session of this.sessions) {
-      if (session.active + session.waiting.length >= streamsMax(session)) continue
+      if (session.active + session.waiting.length >= streamsMax(session, this.context.limits.http2StreamsMax)) continue
       this.join(session, seeker)
       return
     }
@@ -130,7 +126,7 @@ export class Http2Upstream implements ConnectionKeeper {
     const { address, port } = this.endpoint
     const { tls } = this.conduct
     const host = address.includes(':') ? `[${address}]` : address
-    const settings = { initialWindowSize: WINDOW_BYTES, enablePush: false }
+    const settings = { initialWindowSize: this.context.limits.http2WindowBytes, enablePush: false }
     if (tls === null) {
       return connect(`http://${host}:${port}`, {
         settings,
@@ -167,7 +163,7 @@ export class Http2Upstream implements ConnectionKeeper {
   }
 }
 
-function streamsMax({ session, ready }: Session): number {
-  const allowed = ready ? (session.remoteSettings.maxConcurrentStreams ?? STREAMS_MAX) : STREAMS_MAX
-  return Math.min(allowed, STREAMS_MAX)
+/** As many as we want, unless the upstream allows fewer; then another session is opened. */
+function streamsMax({ session, ready }: Session, wanted: number): number {
+  return ready ? Math.min(session.remoteSettings.maxConcurrentStreams ?? wanted, wanted) : wanted
 }

@@ -4,7 +4,6 @@ import { FLAG } from '../metrics/flags.ts'
 import type { Link, LinkOwner } from '../wire/link.ts'
 import { connectTcp } from '../wire/tcp.ts'
 import { connectTls } from '../wire/tls.ts'
-import { OutBuffer } from '../wire/out-buffer.ts'
 import { Timer } from '../wire/timer-wheel.ts'
 import type { ClusterState } from './cluster-state.ts'
 import type { DataPlane, Guest, ListenerState } from './data-plane.ts'
@@ -14,7 +13,6 @@ import { upstreamContext } from './tls-context.ts'
 
 /** Envoy's idle timeout of its TCP proxy. */
 const IDLE_MS = 3_600_000
-const OUT_BYTES = 4096
 
 export class TcpProxy implements Guest {
   readonly listener: ListenerState
@@ -142,7 +140,8 @@ export class TcpProxy implements Guest {
     this.touchIdle()
     if (inward) this.bytesIn += length
     else this.bytesOut += length
-    const out = new OutBuffer(Math.max(length, OUT_BYTES))
+    const out = inward ? this.plane.toUpstream : this.plane.toClient
+    out.reserve(length)
     out.copy(buffer, 0, length)
     to.write(out)
     if (to.waitingBytes > this.plane.limits.bufferedBytesMax) from.pause()

@@ -60,6 +60,15 @@ export interface Limits {
   readonly lingerBytesMax: number
   /** The rest of a request body that is read away so that the connection can be kept, after an answer that did not need it. */
   readonly drainBytesMax: number
+  /** Streams of one HTTP/2 client connection at a time, and requests on one to an upstream (Envoy's default). */
+  readonly http2StreamsMax: number
+  /** Of a stream's body before the other side has taken it. */
+  readonly http2WindowBytes: number
+  /** State of one HTTP/2 session in Node, megabytes: heads and what is buffered. Beyond: it ends. */
+  readonly http2SessionMegabytesMax: number
+  /** Streams that an HTTP/2 client may reset in a row (CVE-2023-44487), refilled at the rate below. Beyond: ENHANCE_YOUR_CALM. */
+  readonly http2ResetsMax: number
+  readonly http2ResetsPerSecond: number
   /** What `Retry-After` says when we are overloaded, in seconds. */
   readonly retryAfterSeconds: number
 }
@@ -98,5 +107,10 @@ export const DEFAULT_LIMITS: Limits = {
   lingerMs: 1000,
   lingerBytesMax: 16 * 1024 * 1024,
   drainBytesMax: 256 * 1024,
+  http2StreamsMax: 100,
+  http2WindowBytes: 256 * 1024,
+  http2SessionMegabytesMax: 4,
+  http2ResetsMax: 100,
+  http2ResetsPerSecond: 10,
   retryAfterSeconds: 1,
 }
