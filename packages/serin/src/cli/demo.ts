@@ -60,7 +60,8 @@ function onInterrupt(act: () => void): Interrupted {
   const result: { seen: boolean; promise: Promise<void> } = { seen: false, promise: Promise.resolve() }
   result.promise = new Promise((resolve) => {
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(signal, () => {
+      // Again and again: what the demo has started must not be left behind.
+      process.on(signal, () => {
         result.seen = true
         act()
         resolve()
