@@ -216,6 +216,23 @@ describe('deaths', () => {
     await gateway.drain({ withinMs: 100 })
   })
 
+  test('a worker that hangs is killed and replaced', async () => {
+    const notices: string[] = []
+    const gateway = await startGateway({
+      workers: 1,
+      limits: { workerSilentMs: 3000 },
+      onNotice: (text) => notices.push(text),
+    })
+    const { port } = (await gateway.apply(canary(1, 0))).listening[0]!
+    const { pid } = gateway.status()[0]!
+    process.kill(pid!, 'SIGSTOP')
+    const applied = gateway.apply(canary(2, 10_000))
+    await eventually(() => notices.length > 0)
+    await applied
+    assert.equal((await get(port, '/')).headers['x-version'], 'v2')
+    await gateway.drain({ withinMs: 100 })
+  })
+
   test('a worker out of memory is replaced as well', async () => {
     // Too little for any worker: it dies while it takes 20,000 Routes, and is not started in a hurry again.
     const gateway = await startGateway({ workers: 1, execArgv: ['--max-old-space-size=40'] })

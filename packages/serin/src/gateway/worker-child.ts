@@ -45,6 +45,9 @@ const KILL_AFTER_MS = 1000
 const EXEC_ARGV = ['--enable-experimental-regexp-engine-on-excessive-backtracks']
 const WORKER_FILE = fileURLToPath(new URL('worker-process.js', import.meta.url))
 
+/** How often in `workerSilentMs` it is looked at. */
+const WATCHES = 4
+
 /** Somebody waits for a message of the worker, or its death. */
 interface Waiter {
   matches(message: FromWorker): boolean
@@ -65,6 +68,9 @@ export class WorkerChild {
   private readonly waiters: Set<Waiter> = new Set<Waiter>()
   private readonly listening: Map<string, BoundSocket> = new Map<string, BoundSocket>()
   private collectId = 0
+  private heardAt = 0
+  private suspected = false
+  private watching: NodeJS.Timeout | undefined
   /** Told to drain: a process that ends is not replaced. */
   private stopping = false
   private planning: Promise<unknown> = Promise.resolve()
@@ -81,6 +87,7 @@ export class WorkerChild {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     })
     this.process = child
+    this.watch(child)
     this.state = 'starting'
     this.startedAt = performance.now()
     this.given = EMPTY_SNAPSHOT
@@ -203,7 +210,23 @@ export class WorkerChild {
     })
   }
 
+  /** Workers tell their counts every second. Twice in a row too silent: it may be us who were busy the first time. */
+  private watch(child: ChildProcess): void {
+    const { workerSilentMs } = this.options.limits
+    clearInterval(this.watching)
+    if (workerSilentMs === 0) return
+    this.heardAt = performance.now()
+    this.suspected = false
+    this.watching = setInterval(() => {
+      const silent = performance.now() - this.heardAt > workerSilentMs
+      if (silent && this.suspected) child.kill('SIGKILL')
+      this.suspected = silent
+    }, workerSilentMs / WATCHES)
+    this.watching.unref()
+  }
+
   private received(message: FromWorker): void {
+    this.heardAt = performance.now()
     if (message.kind === 'sample') {
       this.connections = message.connections
       this.options.onSample(this.options.place.index, message.sample)
@@ -218,6 +241,7 @@ export class WorkerChild {
   private ended(child: ChildProcess, how: string): void {
     if (this.process !== child) return
     this.process = null
+    clearInterval(this.watching)
     this.connections = 0
     this.options.onGone(this.options.place.index)
     for (const waiter of this.waiters) waiter.settle()

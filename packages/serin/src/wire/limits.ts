@@ -69,6 +69,8 @@ export interface Limits {
   /** Streams that an HTTP/2 client may reset in a row (CVE-2023-44487), refilled at the rate below. Beyond: ENHANCE_YOUR_CALM. */
   readonly http2ResetsMax: number
   readonly http2ResetsPerSecond: number
+  /** A worker from which nothing was heard for so long hangs: it is killed and replaced. */
+  readonly workerSilentMs: number
   /** What `Retry-After` says when we are overloaded, in seconds. */
   readonly retryAfterSeconds: number
 }
@@ -112,5 +114,6 @@ export const DEFAULT_LIMITS: Limits = {
   http2SessionMegabytesMax: 4,
   http2ResetsMax: 100,
   http2ResetsPerSecond: 10,
+  workerSilentMs: 30_000,
   retryAfterSeconds: 1,
 }
