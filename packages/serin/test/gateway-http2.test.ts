@@ -199,6 +199,9 @@ test('gRPC passes from end to end: messages both ways as they come, and trailers
     assert.deepEqual([given['grpc-status'], given['grpc-message']], ['0', 'well done'])
     const failed = await ask(session, { ...fields, ':path': '/grpc/fails' }, [Buffer.from('x')])
     assert.equal(failed.headers['grpc-status'], '5')
+    await apply({ routes: [] })
+    const unknown = await ask(session, fields, [Buffer.from('x')])
+    assert.deepEqual([unknown.status, unknown.headers['grpc-status']], [200, '12'])
   })
 })
 

@@ -50,6 +50,8 @@ export class ExchangeRecord implements AccessEntry {
   destination: CompiledDestination | null = null
   http10 = false
   http2 = false
+  /** Its answers have gRPC's status. */
+  grpc = false
   /** Where some values stand in the head as sent: see MARK. */
   readonly marks: Int32Array = new Int32Array(MARKS_LENGTH)
   private responseValues: Map<string, string> | null = null

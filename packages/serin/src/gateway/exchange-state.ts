@@ -17,6 +17,7 @@ import type { EndpointState } from './endpoint.ts'
 import { withOwnBody } from './error-response.ts'
 import { ExchangeRecord } from './exchange-record.ts'
 import { GzipBody } from './gzip.ts'
+import { grpcReply } from './grpc-reply.ts'
 import { Hold } from './hold.ts'
 import { type LocalReply, writeLocalReply } from './local-reply.ts'
 import { operatorValue } from './operators.ts'
@@ -165,7 +166,8 @@ export abstract class ExchangeState extends ExchangeRecord {
     const forward = this.destination?.action.kind === 'forward' ? this.destination.action : null
     const bodies = forward === null ? settings.defaultErrorResponses : forward.forward.errorResponses
     if (forward === null && bodies !== undefined && this.method !== '') this.keepPath()
-    const reply = bodies === undefined ? given : withOwnBody(given, bodies, this)
+    const worded = this.grpc ? grpcReply(given) : given
+    const reply = bodies === undefined ? worded : withOwnBody(worded, bodies, this)
     this.status = reply.status
     writeLocalReply(plane.toClient, reply, {
       settings,

@@ -23,6 +23,7 @@ import type { Cors } from './cors.ts'
 import type { ClientOfListener } from './data-plane.ts'
 import { SendingExchange } from './exchange-sending.ts'
 import { type ExchangePhase, flagBit } from './exchange-state.ts'
+import { isGrpc } from './grpc-reply.ts'
 import { readHashKey } from './hash-key.ts'
 import { heldRequest, readHeldHead } from './held-head.ts'
 import { Hold } from './hold.ts'
@@ -57,6 +58,7 @@ export class Exchange extends SendingExchange implements RequestHandler, Request
     this.startMs = Date.now()
     this.connectionId = client.id
     this.http2 = client.speaks === 'stream'
+    this.grpc = false
     this.requestedServerName = client.secure?.serverName
     this.peerAddress = connection.link.peerAddress
     client.listener.plan.meter.started()
@@ -65,6 +67,7 @@ export class Exchange extends SendingExchange implements RequestHandler, Request
   onRequest(head: Head, framing: number): void {
     this.head = head
     this.framing = framing
+    if (this.http2) this.grpc = isGrpc(head)
     const { limits, overloaded } = this.plane
     const fault = admit(this, head, this.connection, limits) ?? (overloaded ? FAULTS.overload : null)
     if (fault !== null) this.fail(fault)
