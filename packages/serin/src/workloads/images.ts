@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { isAbsolute, join } from 'node:path'
 import type { Container } from '../resources/kubernetes/types.ts'
 import { readDockerfile, type ImageStart } from './dockerfile.ts'
+import { IMAGE_ANSWER_MS_MAX } from './limits.ts'
 import { ask, type Engine } from './runtimes/engine.ts'
 import { StartError, type Launch } from './runtimes/runtime.ts'
 
@@ -33,12 +34,13 @@ export interface ImageSourceOptions {
 
 export function createImageSource(options: ImageSourceOptions): ImageSource {
   const directories = new DirectoryTable(options.file)
+  const engineImages = options.engine === undefined ? undefined : new EngineImages(options.engine)
   return {
     resolve: async (container) => {
       const image = container.image ?? ''
       const directory = options.processes ? directories.find(image) : undefined
       if (directory !== undefined) return fromDirectory(container, directory)
-      const imageId = options.engine === undefined ? undefined : await imageIn(options.engine, image)
+      const imageId = await engineImages?.find(image)
       if (imageId !== undefined) return fromEngine(container, image, imageId)
       if (options.processes && (container.command?.length ?? 0) > 0) return fromCommand(container)
       throw new StartError('ErrImagePull', unknownImage(image, options))
@@ -182,13 +184,33 @@ function fromCommand(container: Container): ResolvedImage {
   }
 }
 
-/** The id of an image that the engine has; undefined if it has none of that name. */
-async function imageIn(engine: Engine, image: string): Promise<string | undefined> {
-  if (image === '') return undefined
-  try {
-    return await ask(engine, ['image', 'inspect', '--format', '{{.Id}}', image])
-  } catch {
-    // It has no such image, or does not answer: the next way is tried.
-    return undefined
+/** What the engine has, asked once for all pods that start at the same time: an answer costs a process. */
+class EngineImages {
+  private readonly answers = new Map<string, { readonly at: number; readonly id: Promise<string | undefined> }>()
+  private readonly engine: Engine
+
+  constructor(engine: Engine) {
+    this.engine = engine
+  }
+
+  /** The id of an image; undefined if there is none of that name. */
+  find(image: string): Promise<string | undefined> {
+    if (image === '') return Promise.resolve(undefined)
+    const now = Date.now()
+    for (const [name, { at }] of this.answers) if (now - at > IMAGE_ANSWER_MS_MAX) this.answers.delete(name)
+    const known = this.answers.get(image)
+    if (known !== undefined) return known.id
+    const id = this.ask(image)
+    this.answers.set(image, { at: now, id })
+    return id
+  }
+
+  private async ask(image: string): Promise<string | undefined> {
+    try {
+      return await ask(this.engine, ['image', 'inspect', '--format', '{{.Id}}', image])
+    } catch {
+      // It has no such image, or does not answer: the next way is tried.
+      return undefined
+    }
   }
 }

@@ -108,3 +108,6 @@ export const PRESSURE_PAUSE_MS = 30_000
 
 /** A timer cannot be longer (32 bits): whatever is due later is looked at again then. */
 export const TIMER_MS_MAX: number = 2 ** 31 - 1
+
+/** How long an answer of podman or docker about an image is good for. */
+export const IMAGE_ANSWER_MS_MAX = 2_000
