@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import { Node } from '../../resources/kinds.ts'
 import type { PodObject } from '../../resources/kubernetes/types.ts'
 import { isGone } from '../cache.ts'
+import { EventRecorder } from '../events.ts'
 import { isOrdinary, messageOf } from '../room.ts'
 import type { PodAccess, UsageAccess } from './access.ts'
 import type { KubeletContext } from './context.ts'
@@ -36,14 +37,14 @@ export async function startKubelet(context: KubeletContext): Promise<Kubelet> {
   mkdirSync(context.directory, { recursive: true, mode: 0o700 })
   await registerNode(context)
   const workers = new Map<string, PodWorker>()
-  const binding = new Set<string>()
+  const placing: Placing = { binding: new Set(), events: placeEvents(context) }
   await clearStrays(context)
   const see = (pod: PodObject): void => {
     const uid = pod.metadata.uid ?? ''
     const worker = workers.get(uid)
     if (worker !== undefined) return worker.update(pod)
     if (isFinished(pod)) return buryFinished(context, pod)
-    if ((pod.spec.nodeName ?? '') === '') return bind(context, binding, pod)
+    if ((pod.spec.nodeName ?? '') === '') return bind(context, placing, pod)
     if (pod.spec.nodeName !== context.nodeName) return
     const made = new PodWorker(context, pod)
     workers.set(uid, made)
@@ -69,13 +70,28 @@ export async function startKubelet(context: KubeletContext): Promise<Kubelet> {
       pressure.stop()
       stopWatching()
       await Promise.all([...workers.values()].map((worker) => (keepPods ? worker.release() : worker.shutDown())))
-      await context.events.flushed()
+      await Promise.all([context.events.flushed(), placing.events.flushed()])
     },
   }
 }
 
+interface Placing {
+  /** Uids of pods that are being placed. */
+  readonly binding: Set<string>
+  readonly events: EventRecorder
+}
+
+/** Told under the name that people know it by. */
+function placeEvents({ room, log }: KubeletContext): EventRecorder {
+  return new EventRecorder({
+    store: room.store,
+    component: 'default-scheduler',
+    onError: (error) => log('warn', `placing event: ${messageOf(error)}`),
+  })
+}
+
 /** Every pod without a place gets this machine. */
-function bind(context: KubeletContext, binding: Set<string>, pod: PodObject): void {
+function bind(context: KubeletContext, { binding, events }: Placing, pod: PodObject): void {
   const { uid = '', name, namespace = '' } = pod.metadata
   if (binding.has(uid) || pod.metadata.deletionTimestamp !== undefined) return
   binding.add(uid)
@@ -83,7 +99,7 @@ function bind(context: KubeletContext, binding: Set<string>, pod: PodObject): vo
     .update({ ...pod, spec: { ...pod.spec, nodeName: context.nodeName } })
     .then((bound) => {
       const message = `Successfully assigned ${namespace}/${name} to ${context.nodeName}`
-      context.events.tell({ about: bound, reason: 'Scheduled', message })
+      events.tell({ about: bound, reason: 'Scheduled', message })
     })
     .catch((error: unknown) => {
       if (!isOrdinary(error)) context.log('warn', `placing pod ${name}: ${messageOf(error)}`)
