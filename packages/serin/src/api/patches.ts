@@ -39,6 +39,7 @@ function patchType({ kind }: ResourceRoute, contentType: string | undefined): Pa
   const type = TYPES[(contentType ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '']
   const accepted = Object.keys(TYPES).filter((name) => TYPES[name] !== 'strategic' || !isCustom(kind))
   if (type !== undefined && (type !== 'strategic' || !isCustom(kind))) return type
+  if (type === undefined) throw new StoreError('UnsupportedMediaType', '415: Unsupported Media Type')
   throw new StoreError(
     'UnsupportedMediaType',
     `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,

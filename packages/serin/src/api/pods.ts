@@ -240,10 +240,11 @@ async function bind({ store, route, request }: ResourceRequest, pod: KubeObject,
   if (request.method !== 'POST') throw notAllowed()
   const node = (body as { target?: { name?: string } } | undefined)?.target?.name
   if (node === undefined || node === '') throw new StoreError('BadRequest', 'the binding names no node (target.name)')
-  if ((pod.spec as { nodeName?: string }).nodeName !== undefined) {
+  const taken = (pod.spec as { nodeName?: string }).nodeName
+  if (taken !== undefined) {
     throw new StoreError(
       'Conflict',
-      `Operation cannot be fulfilled on pods/binding ${JSON.stringify(pod.metadata.name)}: pod ${pod.metadata.name} is already assigned to a node`,
+      `Operation cannot be fulfilled on pods/binding ${JSON.stringify(pod.metadata.name)}: pod ${pod.metadata.name} is already assigned to node ${JSON.stringify(taken)}`,
       {
         details: { name: pod.metadata.name, kind: 'pods/binding' },
       },

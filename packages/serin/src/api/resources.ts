@@ -18,7 +18,7 @@ import { fromStored, toStored } from './versions.ts'
 /** A delete of a collection goes on in pieces of this many objects at a time. */
 const DELETE_AT_ONCE = 50
 /** Kinds whose delete answers the object and not a Status. */
-const RETURNS_DELETED: readonly string[] = ['/Pod', '/ServiceAccount']
+const RETURNS_DELETED: readonly string[] = ['/Pod', '/Service', '/ServiceAccount']
 
 export interface Answer {
   readonly code: number

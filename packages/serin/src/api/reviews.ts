@@ -27,7 +27,7 @@ export function review(plural: string, user: User, body: unknown): KubeObject {
   const group = plural === 'selfsubjectreviews' ? 'authentication.k8s.io' : 'authorization.k8s.io'
   const base = {
     apiVersion: `${group}/v1`,
-    metadata: { ...given.metadata, creationTimestamp: null } as unknown as KubeObject['metadata'],
+    metadata: { ...given.metadata } as KubeObject['metadata'],
   }
   switch (plural) {
     case 'selfsubjectaccessreviews':
@@ -52,10 +52,8 @@ function subjectOf({ user = '', groups = [] }: ReviewSpec): User {
   return { name: user, groups, role: groups.includes('system:masters') ? 'admin' : 'none' }
 }
 
-function access(user: User, spec: ReviewSpec): { allowed: boolean; reason?: string } {
-  const attributes = attributesOf(spec)
-  const allowed = isAllowed(user, attributes)
-  return allowed ? { allowed, reason: `role ${user.role}` } : { allowed }
+function access(user: User, spec: ReviewSpec): { readonly allowed: boolean } {
+  return { allowed: isAllowed(user, attributesOf(spec)) }
 }
 
 function attributesOf({ resourceAttributes, nonResourceAttributes }: ReviewSpec): Attributes {
@@ -65,7 +63,7 @@ function attributesOf({ resourceAttributes, nonResourceAttributes }: ReviewSpec)
   if (resourceAttributes === undefined) {
     throw new StoreError(
       'Invalid',
-      'SelfSubjectAccessReview.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
+      '.authorization.k8s.io "" is invalid: spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified',
     )
   }
   const { verb = '', group = '', resource = '', subresource, namespace, name } = resourceAttributes

@@ -1,4 +1,5 @@
 /** The `scale` subresource: an autoscaling/v1 Scale made from and written to a workload. */
+import { isCustom } from '../resources/kubernetes/custom.ts'
 import type { KubeObject } from '../resources/object.ts'
 import { selector, type Loose } from '../resources/kubernetes/loose.ts'
 import { StoreError } from '../store/store.ts'
@@ -8,7 +9,7 @@ import { readBody } from './body.ts'
 import { writeOptions } from './options.ts'
 import { readPatch } from './patches.ts'
 import { checkName, keyOf, missing, type Answer, type ResourceRequest } from './resources.ts'
-import { notAllowed } from './status.ts'
+import { noSuchResource, notAllowed } from './status.ts'
 
 interface Scale extends KubeObject {
   spec: { replicas?: number }
@@ -16,6 +17,7 @@ interface Scale extends KubeObject {
 
 export async function serveScale(request: ResourceRequest): Promise<Answer> {
   const { store, route } = request
+  if (!route.kind.subresources.includes('scale') && !isCustom(route.kind)) throw noSuchResource()
   const target = await store.get(route.kind, keyOf(route))
   if (target === undefined || !route.kind.subresources.includes('scale')) throw missing(route)
   switch (request.request.method ?? '') {

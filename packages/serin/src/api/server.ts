@@ -248,6 +248,7 @@ async function serveResource(
     case 'delete':
       return serveDelete(resource)
     case 'deletecollection':
+      if (resource.route.kind.kind === 'Namespace') throw notAllowed()
       return serveDeleteCollection(resource, listOptions(query))
     case 'connect':
       throw notAllowed()

@@ -57,7 +57,9 @@ export function kubernetesAdmission({ clusterIpRange = CLUSTER_IP_RANGE }: Admis
       const rules = rulesOf(kind)
       const problems = [
         ...validateMetadataUpdate(given, current.metadata),
-        ...(isStatus ? [] : [...(rules.validate?.(object) ?? []), ...(rules.validateUpdate?.(object, current) ?? [])]),
+        ...(isStatus
+          ? (rules.validateStatus?.(object) ?? [])
+          : [...(rules.validate?.(object) ?? []), ...(rules.validateUpdate?.(object, current) ?? [])]),
       ]
       if (problems.length === 0 && kind === Service && !isStatus) {
         problems.push(...allocateAddresses(object, current, context, clusterIpRange))

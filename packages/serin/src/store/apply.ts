@@ -7,9 +7,9 @@ import { StoreError, type ObjectKey, type WriteOptions } from './store.ts'
 
 /** The body as an object of the kind, in the place the request names. Throws StoreError `BadRequest`. */
 export function checkedApply(kind: Kind, key: ObjectKey, body: unknown): KubeObject {
-  const given = (typeof body === 'object' && body !== null && !Array.isArray(body) ? body : {}) as Partial<KubeObject>
+  if (body !== null && (typeof body !== 'object' || Array.isArray(body))) throw notAMap(body)
+  const given = (body ?? {}) as Partial<KubeObject>
   const { apiVersion = '', kind: name = '' } = given
-  if (name === '') throw new StoreError('BadRequest', "error decoding YAML: Object 'Kind' is missing")
   const slash = apiVersion.indexOf('/')
   const group = slash === -1 ? '' : apiVersion.slice(0, slash)
   const version = apiVersion.slice(slash + 1)
@@ -37,6 +37,14 @@ export function checkedApply(kind: Kind, key: ObjectKey, body: unknown): KubeObj
   const place = key.namespace === undefined ? {} : { namespace: key.namespace }
   delete metadata.managedFields
   return { ...given, metadata: { ...metadata, name: key.name, ...place } } as KubeObject
+}
+
+function notAMap(body: unknown): StoreError {
+  const word = Array.isArray(body) ? 'array' : typeof body === 'boolean' ? 'bool' : typeof body
+  return new StoreError(
+    'BadRequest',
+    `error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ${word} into Go value of type map[string]interface {}`,
+  )
 }
 
 function untyped(kind: Kind, { name, namespace = '' }: KubeObject['metadata'], problem: string): StoreError {

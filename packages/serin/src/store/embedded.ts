@@ -249,6 +249,7 @@ class EmbeddedStoreOnDisk implements EmbeddedStore {
     const key = keyOf(kind, objectKey)
     const applied = checkedApply(kind, objectKey, patch.body)
     const live = newest(collection, key)
+    if (live !== undefined) registry.checkVersion(kind, live.object, applied.metadata, true)
     const writer = { ...writerOf(options), force: patch.force === true }
     const result = decodeApplied(kind, afterApply(kind, live?.object, applied, writer), options)
     if (live === undefined) return this.#createNew(collection, key, result, options, (object) => object)

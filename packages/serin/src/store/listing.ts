@@ -140,6 +140,13 @@ function parseToken(text: string): Token {
       `invalid continue token: continue key is not valid: invalid character '${character}' looking for beginning of value`,
     )
   }
+  const { v } = JSON.parse(decoded) as Partial<Token>
+  if (v !== 'serin') {
+    throw new StoreError(
+      'BadRequest',
+      `invalid continue token: continue key is not valid: server does not recognize this encoded version ${v ?? ''}`,
+    )
+  }
   throw new StoreError(
     'BadRequest',
     'invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)',

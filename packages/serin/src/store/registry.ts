@@ -279,7 +279,8 @@ function wanted(object: KubeObject): Record<string, unknown> {
   return rest
 }
 
-function checkVersion(kind: Kind, current: KubeObject, meta: ObjectMeta, isPatch: boolean): void {
+/** A write that says which version it was made from. Throws StoreError `Conflict`. */
+export function checkVersion(kind: Kind, current: KubeObject, meta: ObjectMeta, isPatch: boolean): void {
   const { resourceVersion, uid } = meta
   if (!isPatch && uid !== undefined && uid !== '' && uid !== current.metadata.uid)
     throw otherUid(kind, current.metadata, uid)

@@ -112,9 +112,6 @@ function requirement(reader: TokenReader): Requirement {
 }
 
 function checked(found: Requirement): Requirement {
-  if ((found.operator === 'in' || found.operator === 'notin') && found.values.length === 0) {
-    throw bad("values: Invalid value: []: for 'in', 'notin' operators, values set can't be empty")
-  }
   found.values.forEach((value, index) => {
     const quoted = `values[${index}]: Invalid value: ${JSON.stringify(value)}`
     if ((found.operator === 'gt' || found.operator === 'lt') && !/^[+-]?\d+$/.test(value)) {

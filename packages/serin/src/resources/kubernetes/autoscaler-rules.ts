@@ -1,7 +1,7 @@
 /** HorizontalPodAutoscalers (autoscaling/v2): defaults and validation. */
 import { validateMetadata } from './metadata.ts'
 import { validateMetrics, validateReference } from './metric-validation.ts'
-import { invalid, required, unsupported, type FieldProblem } from './problems.ts'
+import { forbidden, invalid, required, unsupported, type FieldProblem } from './problems.ts'
 import type { KindRules } from './kind-rules.ts'
 import type { HorizontalPodAutoscalerObject, ScalingRules } from './types.ts'
 
@@ -47,7 +47,18 @@ export const AUTOSCALER_RULES: KindRules<HorizontalPodAutoscalerObject> = {
     if (maxReplicas < minReplicas) {
       problems.push(invalid('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'))
     }
-    problems.push(...validateReference(scaleTargetRef, 'spec.scaleTargetRef'), ...validateMetrics(spec))
+    problems.push(...validateReference(scaleTargetRef, 'spec.scaleTargetRef'))
+    const { apiVersion = '', kind } = (scaleTargetRef ?? {}) as { readonly apiVersion?: string; readonly kind?: string }
+    if (!apiVersion.includes('/') && kind !== 'ReplicationController') {
+      problems.push(invalid('spec.scaleTargetRef.apiVersion', apiVersion, 'apiVersion must specify API group'))
+    }
+    const isZero =
+      minReplicas === 0 && !(spec.metrics ?? []).some(({ type }) => type === 'Object' || type === 'External')
+    if (isZero) {
+      const why = 'must specify at least one Object or External metric to support scaling to zero replicas'
+      problems.push(forbidden('spec.metrics', why))
+    }
+    problems.push(...validateMetrics(spec))
     return [
       ...problems,
       ...validateBehavior(spec.behavior?.scaleUp, 'scaleUp'),

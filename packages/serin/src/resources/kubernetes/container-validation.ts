@@ -1,5 +1,6 @@
 /** What containers of a Pod or a template may say, in the order in which Kubernetes checks it. Pure. */
-import { dnsLabelErrors, portNameErrors } from './names.ts'
+import { configKeyErrors, dnsLabelErrors, portNameErrors, qualifiedNameErrors, subdomainErrors } from './names.ts'
+import { validateIds } from './pod-placement-validation.ts'
 import { validateProbe, validateHandler } from './probe-validation.ts'
 import {
   absent,
@@ -16,6 +17,7 @@ import type { Container, ContainerPort, EnvVar, KeyRef, VolumeMount } from './ty
 
 const PORT_RANGE = 'must be between 1 and 65535, inclusive'
 const PULL_POLICIES = ['Always', 'IfNotPresent', 'Never']
+const MESSAGE_POLICIES = ['File', 'FallbackToLogsOnError']
 const PROTOCOLS = ['SCTP', 'TCP', 'UDP']
 const ENV_FIELDS = [
   'metadata.name',
@@ -29,27 +31,35 @@ const ENV_FIELDS = [
   'status.podIPs',
 ]
 
-interface ContainerScope {
+const ENV_RESOURCES = [
+  'limits.cpu',
+  'limits.ephemeral-storage',
+  'limits.memory',
+  'requests.cpu',
+  'requests.ephemeral-storage',
+  'requests.memory',
+]
+/** Fields by which Kubernetes can select Pods: others it does not even recognize. */
+const CONVERTIBLE_FIELDS =
+  /^(metadata\.(name|namespace|uid|labels|annotations)|spec\.(nodeName|restartPolicy|schedulerName|serviceAccountName|hostNetwork)|status\.(phase|hostIPs?|podIPs?|nominatedNodeName))$/
+
+/** What the Pod has that its containers speak of. */
+interface PodScope {
   readonly volumes: ReadonlySet<string>
+  readonly graceSeconds: number
+}
+
+interface ContainerScope extends PodScope {
   readonly names: Set<string>
 }
 
-export function validateContainers(
-  containers: readonly Container[],
-  field: string,
-  volumes: ReadonlySet<string>,
-): FieldProblem[] {
+export function validateContainers(containers: readonly Container[], field: string, scope: PodScope): FieldProblem[] {
   if (containers.length === 0) return [required(field)]
   const names = new Set<string>()
   const problems = containers.flatMap((container, index) =>
-    validateContainer(container, `${field}[${index}]`, { volumes, names }),
+    validateContainer(container, `${field}[${index}]`, { ...scope, names }),
   )
   problems.push(...validateHostPorts(containers, field))
-  for (const [index, container] of containers.entries()) {
-    if (container.restartPolicy !== undefined) {
-      problems.push(forbidden(`${field}[${index}].restartPolicy`, 'may not be set for non-init containers'))
-    }
-  }
   return problems
 }
 
@@ -57,21 +67,35 @@ export function validateInitContainers(
   containers: readonly Container[],
   regular: readonly Container[],
   field: string,
-  volumes: ReadonlySet<string>,
+  scope: PodScope,
 ): FieldProblem[] {
   const names = new Set(regular.map(({ name }) => name))
-  return containers.flatMap((container, index) =>
-    validateContainer(container, `${field}[${index}]`, { volumes, names }),
-  )
+  return containers.flatMap((container, index) => {
+    const at = `${field}[${index}]`
+    if (container.restartPolicy === 'Always') return validateContainer(container, at, { ...scope, names })
+    const { lifecycle, livenessProbe, readinessProbe, startupProbe, ...plain } = container
+    const given = Object.entries({ lifecycle, livenessProbe, readinessProbe, startupProbe })
+    return [
+      ...validateContainer(plain, at, { ...scope, names }),
+      ...given.flatMap(([name, value]) =>
+        value === undefined
+          ? []
+          : [forbidden(`${at}.${name}`, 'may not be set for init containers without restartPolicy=Always')],
+      ),
+    ]
+  })
 }
 
-function validateContainer(container: Container, field: string, { volumes, names }: ContainerScope): FieldProblem[] {
-  const { name, image = '', imagePullPolicy } = container
+function validateContainer(container: Container, field: string, scope: ContainerScope): FieldProblem[] {
+  const { volumes, names, graceSeconds } = scope
+  const { name, image = '', imagePullPolicy, terminationMessagePolicy } = container
   const problems: FieldProblem[] = []
   if (name === undefined || name === '') problems.push(required(`${field}.name`))
   else problems.push(...invalids(`${field}.name`, name, dnsLabelErrors(name)))
   // Here a program may be named by its command alone.
   if (image === '' && (container.command ?? []).length === 0) problems.push(required(`${field}.image`))
+  if (terminationMessagePolicy !== undefined && !MESSAGE_POLICIES.includes(terminationMessagePolicy))
+    problems.push(unsupported(`${field}.terminationMessagePolicy`, terminationMessagePolicy, MESSAGE_POLICIES))
   problems.push(...validatePorts(container.ports ?? [], `${field}.ports`))
   problems.push(...(container.env ?? []).flatMap((variable, index) => validateEnv(variable, `${field}.env[${index}]`)))
   problems.push(...validateEnvFrom(container, `${field}.envFrom`))
@@ -81,13 +105,14 @@ function validateContainer(container: Container, field: string, { volumes, names
     problems.push(unsupported(`${field}.imagePullPolicy`, imagePullPolicy, PULL_POLICIES))
   }
   problems.push(...validateResources(container.resources, `${field}.resources`))
+  problems.push(...validateIds(container.securityContext, `${field}.securityContext`, ['runAsUser', 'runAsGroup']))
   if (name !== undefined && name !== '') {
     if (names.has(name)) problems.push(duplicate(`${field}.name`, name))
     names.add(name)
   }
   for (const hook of ['postStart', 'preStop'] as const) {
     const handler = container.lifecycle?.[hook]
-    if (handler !== undefined) problems.push(...validateHandler(handler, `${field}.lifecycle.${hook}`))
+    if (handler !== undefined) problems.push(...validateHandler(handler, `${field}.lifecycle.${hook}`, graceSeconds))
   }
   for (const probe of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
     const given = container[probe]
@@ -154,14 +179,13 @@ function validateValueFrom(
   const problems: FieldProblem[] = []
   const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = source
   if (fieldRef !== undefined) problems.push(...validateFieldRef(fieldRef, `${field}.fieldRef`))
-  if (resourceFieldRef !== undefined && resourceFieldRef.resource === '')
-    problems.push(required(`${field}.resourceFieldRef.resource`))
+  if (resourceFieldRef !== undefined)
+    problems.push(...validateResourceRef(resourceFieldRef.resource, `${field}.resourceFieldRef.resource`))
   if (configMapKeyRef !== undefined) problems.push(...validateKeyRef(configMapKeyRef, `${field}.configMapKeyRef`))
   if (secretKeyRef !== undefined) problems.push(...validateKeyRef(secretKeyRef, `${field}.secretKeyRef`))
   const sources = Object.keys(source).length
   if (sources === 0) {
-    const detail =
-      'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`'
+    const detail = 'must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef` or `secretKeyRef`'
     problems.push(invalid(field, '', detail))
   } else if (value !== undefined && value !== '')
     problems.push(invalid(field, '', 'may not be specified when `value` is not empty'))
@@ -172,18 +196,25 @@ function validateValueFrom(
 function validateFieldRef({ fieldPath }: { readonly fieldPath?: string }, field: string): FieldProblem[] {
   const path = fieldPath ?? ''
   if (path === '') return [required(`${field}.fieldPath`)]
-  if (/^metadata\.(labels|annotations)\['[^']+'\]$/.test(path)) return []
-  if (!/^(metadata\.(name|namespace|uid|labels|annotations)|spec\.\w+|status\.\w+)$/.test(path)) {
+  const [, key] = /^metadata\.(?:labels|annotations)\['(.*)'\]$/.exec(path) ?? []
+  if (key !== undefined) return invalids(field, key, qualifiedNameErrors(key))
+  if (!CONVERTIBLE_FIELDS.test(path)) {
     return [invalid(`${field}.fieldPath`, path, `error converting fieldPath: field label not supported: ${path}`)]
   }
   return ENV_FIELDS.includes(path) ? [] : [unsupported(`${field}.fieldPath`, path, ENV_FIELDS)]
 }
 
-function validateKeyRef({ name, key }: KeyRef, field: string): FieldProblem[] {
-  const problems: FieldProblem[] = []
-  if (name === undefined || name === '') problems.push(required(`${field}.name`))
-  if (key === undefined || key === '') problems.push(required(`${field}.key`))
-  return problems
+function validateResourceRef(resource: string | undefined, field: string): FieldProblem[] {
+  if (resource === undefined || resource === '') return [required(field)]
+  const isKnown = ENV_RESOURCES.includes(resource) || /^(limits|requests)\.hugepages-/.test(resource)
+  return isKnown ? [] : [unsupported(field, resource, ENV_RESOURCES)]
+}
+
+function validateKeyRef({ name = '', key = '' }: Partial<KeyRef>, field: string): FieldProblem[] {
+  return [
+    ...invalids(`${field}.name`, name, subdomainErrors(name)),
+    ...(key === '' ? [required(`${field}.key`)] : invalids(`${field}.key`, key, configKeyErrors(key))),
+  ]
 }
 
 function validateEnvFrom({ envFrom = [] }: Container, field: string): FieldProblem[] {
@@ -195,9 +226,9 @@ function validateEnvFrom({ envFrom = [] }: Container, field: string): FieldProbl
     if (source.secretRef !== undefined && (source.secretRef.name ?? '') === '')
       problems.push(required(`${at}.secretRef.name`))
     if (source.configMapRef === undefined && source.secretRef === undefined) {
-      problems.push(invalid(at, '', 'must specify one of: `configMapRef` or `secretRef`'))
+      problems.push(invalid(field, '', 'must specify one of: `configMapRef` or `secretRef`'))
     } else if (source.configMapRef !== undefined && source.secretRef !== undefined) {
-      problems.push(invalid(at, '', 'may not have more than one field specified at a time'))
+      problems.push(invalid(field, '', 'may not have more than one field specified at a time'))
     }
     return problems
   })
@@ -209,7 +240,7 @@ function validateMounts(mounts: readonly VolumeMount[], field: string, volumes: 
     const at = `${field}[${index}]`
     const problems: FieldProblem[] = []
     if (name === undefined || name === '') problems.push(required(`${at}.name`))
-    else if (!volumes.has(name)) problems.push(absent(`${at}.name`, name))
+    if (!volumes.has(name ?? '')) problems.push(absent(`${at}.name`, name ?? ''))
     if (mountPath === undefined || mountPath === '') problems.push(required(`${at}.mountPath`))
     else if (paths.has(mountPath)) problems.push(invalid(`${at}.mountPath`, mountPath, 'must be unique'))
     paths.add(mountPath)

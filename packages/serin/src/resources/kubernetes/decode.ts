@@ -91,7 +91,7 @@ class Decoder {
     if (place.depth > DEPTH_MAX) throw new DecodeError('exceeded max depth')
     if (value === null) return undefined
     if (reference === QUANTITY) return this.#quantity(value)
-    if (schema.format === 'int-or-string') return this.#intOrString(value)
+    if (schema.format === 'int-or-string') return this.#intOrString(value, place)
     if (schema.format === 'date-time') return this.#time(value)
     if (schema.format === 'byte') return this.#bytes(value, place)
     switch (schema.type) {
@@ -100,7 +100,7 @@ class Decoder {
       case 'object':
         return schema.properties === undefined
           ? this.#map(schema, value, place)
-          : this.#struct(schema, value, { ...place, type: name ?? place.type })
+          : this.#struct(schema, value, place, name ?? place.type)
       case 'integer':
         return this.#integer(schema, value, place)
       case 'number':
@@ -113,8 +113,8 @@ class Decoder {
     }
   }
 
-  #struct(schema: Schema, value: unknown, place: Place): unknown {
-    if (!isRecord(value)) return this.#mismatch(value, place, goTypeOf(schema, place))
+  #struct(schema: Schema, value: unknown, place: Place, type: string): unknown {
+    if (!isRecord(value)) return this.#mismatch(value, place, goTypeOf(schema, { ...place, type }))
     const result: Record<string, unknown> = {}
     const properties = schema.properties ?? {}
     for (const [name, child] of Object.entries(value)) {
@@ -125,9 +125,9 @@ class Decoder {
         continue
       }
       const goPath = place.field === '' ? name : `${place.field}.${name}`
-      const at = { type: place.type, goType: '', field: goPath, path, depth: place.depth + 1 }
+      const at = { type, goType: '', field: goPath, path, depth: place.depth + 1 }
       const decoded = this.value(field, child, at)
-      if (decoded !== undefined && !isLeftOut(field, name, decoded, place.type, schema)) result[name] = decoded
+      if (decoded !== undefined && !isLeftOut(field, name, decoded, type, schema)) result[name] = decoded
     }
     return result
   }
@@ -178,11 +178,10 @@ class Decoder {
     throw new DecodeError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
   }
 
-  #intOrString(value: unknown): unknown {
+  #intOrString(value: unknown, place: Place): unknown {
     if (typeof value === 'string') return value
     if (typeof value === 'number' && Number.isInteger(value) && Math.abs(value) <= 2147483648) return value
-    const what = typeof value === 'number' ? `number ${value}` : jsonType(value)
-    throw new DecodeError(`json: cannot unmarshal ${what} into Go value of type int32`)
+    return this.#mismatch(value, place, 'int32', typeof value === 'number' ? `number ${value}` : jsonType(value))
   }
 
   #time(value: unknown): unknown {

@@ -1,17 +1,20 @@
 /** EndpointSlices and Endpoints. Unlike in a cluster, loopback addresses are addresses: here programs listen on them. */
 import { isIP } from 'node:net'
 import { validateMetadata } from './metadata.ts'
-import { invalid, required, unsupported, type FieldProblem } from './problems.ts'
+import { dnsLabelErrors } from './names.ts'
+import { duplicate, invalid, invalids, required, unsupported, type FieldProblem } from './problems.ts'
 import type { KindRules } from './kind-rules.ts'
 import type { EndpointSliceObject, SliceEndpoint } from './types.ts'
 import type { KubeObject } from '../object.ts'
 
 const ADDRESS_TYPES = ['FQDN', 'IPv4', 'IPv6']
+const PROTOCOLS = ['SCTP', 'TCP', 'UDP']
 const ENDPOINTS_MAX = 1000
 
 export const ENDPOINT_SLICE_RULES: KindRules<EndpointSliceObject> = {
   defaults(slice) {
-    slice.endpoints ??= null
+    if ((slice.endpoints ?? []).length === 0) slice.endpoints = null
+    for (const endpoint of slice.endpoints ?? []) endpoint.conditions ??= {}
     slice.ports ??= null
     for (const port of slice.ports ?? []) {
       port.name ??= ''
@@ -34,13 +37,36 @@ export const ENDPOINT_SLICE_RULES: KindRules<EndpointSliceObject> = {
     for (const [index, endpoint] of (endpoints ?? []).entries()) {
       problems.push(...validateEndpoint(endpoint, addressType, `endpoints[${index}]`))
     }
+    problems.push(...validatePorts(slice))
     return problems
   },
   validateUpdate: (slice, current) =>
     slice.addressType === current.addressType ? [] : [invalid('addressType', slice.addressType, 'field is immutable')],
 }
 
-function validateEndpoint({ addresses = [] }: Partial<SliceEndpoint>, type: string, field: string): FieldProblem[] {
+function validatePorts({ ports }: EndpointSliceObject): FieldProblem[] {
+  const names = new Set<string>()
+  return (ports ?? []).flatMap(({ name = '', protocol }, index) => {
+    const field = `ports[${index}]`
+    const problems: FieldProblem[] = []
+    if (name !== '') problems.push(...invalids(`${field}.name`, name, dnsLabelErrors(name)))
+    if (names.has(name)) problems.push(duplicate(`${field}.name`, name))
+    names.add(name)
+    if (protocol !== undefined && !PROTOCOLS.includes(protocol))
+      problems.push(unsupported(`${field}.protocol`, protocol, PROTOCOLS))
+    return problems
+  })
+}
+
+function validateEndpoint(endpoint: Partial<SliceEndpoint>, type: string, field: string): FieldProblem[] {
+  const { hostname } = endpoint as { readonly hostname?: string }
+  const problems = validateAddresses(endpoint, type, field)
+  return hostname === undefined
+    ? problems
+    : [...problems, ...invalids(`${field}.hostname`, hostname, dnsLabelErrors(hostname))]
+}
+
+function validateAddresses({ addresses = [] }: Partial<SliceEndpoint>, type: string, field: string): FieldProblem[] {
   if (addresses.length === 0) return [required(`${field}.addresses`, 'must contain at least 1 address')]
   const version = { IPv4: 4, IPv6: 6 }[type]
   if (version === undefined) return []
@@ -51,7 +77,9 @@ function validateEndpoint({ addresses = [] }: Partial<SliceEndpoint>, type: stri
           invalid(
             `${field}.addresses[${index}]`,
             address,
-            `must be a valid ${type} address, (e.g. ${version === 4 ? '10.9.8.7' : '2001:db8::ffff'})`,
+            isIP(address) === 0
+              ? 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'
+              : `must be an ${type} address`,
           ),
         ],
   )

@@ -14,6 +14,8 @@ export interface KindRules<T extends KubeObject = KubeObject> {
   validate?(object: T): FieldProblem[]
   /** What may not change, besides `validate`. */
   validateUpdate?(object: T, current: T): FieldProblem[]
+  /** What a write of the status may say. */
+  validateStatus?(object: T): FieldProblem[]
   warnings?(object: T): string[]
   /** A change of annotations counts as a new generation. */
   readonly generation?: { readonly countsAnnotations: boolean }

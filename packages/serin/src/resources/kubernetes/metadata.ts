@@ -41,7 +41,7 @@ export function validateMetadata(meta: ObjectMeta, rule: NameRule): FieldProblem
   problems.push(...validateAnnotations(meta.annotations, 'metadata.annotations'))
   problems.push(...validateOwners(meta))
   for (const [index, finalizer] of (meta.finalizers ?? []).entries()) {
-    problems.push(...validateFinalizer(finalizer, `metadata.finalizers[${index}]`))
+    problems.push(...validateFinalizer(finalizer, 'metadata.finalizers', index))
   }
   return problems
 }
@@ -85,11 +85,13 @@ function validateOwners({ ownerReferences = [] }: ObjectMeta): FieldProblem[] {
   return problems
 }
 
-function validateFinalizer(finalizer: string, field: string): FieldProblem[] {
+export function validateFinalizer(finalizer: string, field: string, index = 0): FieldProblem[] {
   const errors = qualifiedNameErrors(finalizer)
   if (errors.length > 0) return invalids(field, finalizer, errors)
   if (finalizer.includes('/') || STANDARD_FINALIZERS.includes(finalizer)) return []
-  return [invalid(field, finalizer, 'name is neither a standard finalizer name nor is it fully qualified')]
+  return [
+    invalid(`${field}[${index}]`, finalizer, 'name is neither a standard finalizer name nor is it fully qualified'),
+  ]
 }
 
 /** What an update may not change, and finalizers that come too late. `asGiven`: before the registry put the fixed fields back. */

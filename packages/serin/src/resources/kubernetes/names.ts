@@ -1,4 +1,5 @@
 /** The syntax of names, labels and annotations, with the messages of Kubernetes' validation. Pure: undefined means right. */
+import { isIP } from 'node:net'
 
 const LABEL_PART = /^([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]$/
 const LABEL_VALUE = /^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$/
@@ -75,7 +76,7 @@ export function subdomainErrors(name: string): string[] {
 export function dnsLabelErrors(name: string): string[] {
   const errors: string[] = []
   if (name.length > LABEL_CHARS_MAX) errors.push(tooLong(LABEL_CHARS_MAX))
-  if (!DNS_LABEL.test(name)) errors.push(DNS_LABEL_RULE)
+  if (!DNS_LABEL.test(name)) errors.push(DNS_SUBDOMAIN.test(name) ? 'must not contain dots' : DNS_LABEL_RULE)
   return errors
 }
 
@@ -87,13 +88,26 @@ export function dns1035LabelErrors(name: string): string[] {
   return errors
 }
 
+/** An address of either family, in the words of Kubernetes. */
+export function ipErrors(address: string): string[] {
+  return isIP(address) === 0 ? ['must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)'] : []
+}
+
+export function cidrErrors(range: string): string[] {
+  const [address = '', bits = '', rest] = range.split('/')
+  const version = isIP(address)
+  const bitsMax = version === 4 ? 32 : 128
+  const isRange = version !== 0 && rest === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= bitsMax
+  return isRange ? [] : ['must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)']
+}
+
 const PORT_NAME_CHARS_MAX = 15
 
 /** IANA service name: names of ports. */
 export function portNameErrors(name: string): string[] {
   const errors: string[] = []
   if (name.length > PORT_NAME_CHARS_MAX) errors.push(`must be no more than ${PORT_NAME_CHARS_MAX} characters`)
-  if (!/^[-a-z0-9]+$/.test(name)) errors.push('must contain only alphanumeric characters (a-z, 0-9), and hyphens (-)')
+  if (!/^[-a-z0-9]+$/.test(name)) errors.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)')
   if (!/[a-z]/.test(name)) errors.push('must contain at least one letter (a-z)')
   if (name.includes('--')) errors.push('must not contain consecutive hyphens')
   if (name.startsWith('-') || name.endsWith('-')) errors.push('must not begin or end with a hyphen')

@@ -17,9 +17,9 @@ export function defaultPodSpec(spec: PodSpec): void {
   // The older name is written beside the newer one, in both directions.
   const account = draft['serviceAccountName'] ?? draft['serviceAccount']
   if (account !== undefined) Object.assign(draft, { serviceAccountName: account, serviceAccount: account })
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? [])]) {
-    defaultContainer(container, draft['hostNetwork'] === true)
-  }
+  const hostNetwork = draft['hostNetwork'] === true
+  for (const container of spec.initContainers ?? []) defaultContainer(container, { isInit: true, hostNetwork })
+  for (const container of spec.containers ?? []) defaultContainer(container, { isInit: false, hostNetwork })
   for (const volume of spec.volumes ?? []) defaultVolume(volume)
 }
 
@@ -65,8 +65,12 @@ function requestLimits(container: Container): void {
   resources.requests = { ...resources.limits, ...resources.requests }
 }
 
-function defaultContainer(container: Container, hostNetwork: boolean): void {
+function defaultContainer(
+  container: Container,
+  { isInit, hostNetwork }: { readonly isInit: boolean; readonly hostNetwork: boolean },
+): void {
   const draft = container as unknown as Draft
+  if (draft['restartPolicy'] !== 'Always' || !isInit) delete draft['restartPolicy']
   draft['imagePullPolicy'] ??= isLatest(container.image ?? '') ? 'Always' : 'IfNotPresent'
   draft['terminationMessagePath'] ??= '/dev/termination-log'
   draft['terminationMessagePolicy'] ??= 'File'
@@ -78,6 +82,8 @@ function defaultContainer(container: Container, hostNetwork: boolean): void {
   for (const variable of (draft['env'] ?? []) as Draft[]) {
     const reference = (variable['valueFrom'] as Draft | undefined)?.['fieldRef'] as Draft | undefined
     if (reference !== undefined) reference['apiVersion'] ??= 'v1'
+    const resource = (variable['valueFrom'] as Draft | undefined)?.['resourceFieldRef'] as Draft | undefined
+    if (resource !== undefined) resource['divisor'] ??= '0'
   }
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) defaultProbe(container[name])
   const lifecycle = draft['lifecycle'] as Draft | undefined
@@ -87,7 +93,7 @@ function defaultContainer(container: Container, hostNetwork: boolean): void {
 
 /** `latest`, or no tag at all, and no digest. */
 function isLatest(image: string): boolean {
-  if (image.includes('@')) return false
+  if (image.includes('@') || image.trim() === '') return false
   const tag = /:([^:/]+)$/.exec(image)?.[1]
   return tag === undefined || tag === 'latest'
 }

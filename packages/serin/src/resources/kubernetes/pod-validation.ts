@@ -1,12 +1,13 @@
 /** Pods and templates of Pods. Pure. */
 import { validateContainers, validateInitContainers } from './container-validation.ts'
 import { isSame, validateAnnotations, validateLabels, validateMetadata } from './metadata.ts'
-import { dnsLabelErrors, subdomainErrors } from './names.ts'
+import { dnsLabelErrors } from './names.ts'
+import { validateDnsPolicy, validatePlacement } from './pod-placement-validation.ts'
 import { duplicate, forbidden, invalid, invalids, required, unsupported, type FieldProblem } from './problems.ts'
+import { billionthsOf } from './quantity.ts'
 import type { Container, PodObject, PodSpec, PodTemplate, Volume } from './types.ts'
 
 const RESTART_POLICIES = ['Always', 'OnFailure', 'Never']
-const DNS_POLICIES = ['ClusterFirst', 'ClusterFirstWithHostNet', 'Default', 'None']
 const HOST_PATH_TYPES = [
   '',
   'BlockDevice',
@@ -32,7 +33,7 @@ const VOLUME_SOURCES = [
   'nfs',
   'iscsi',
 ]
-const DEADLINE_SECONDS_MAX = 2_147_483_647
+const MODE_MAX = 0o777
 
 export function validatePod(pod: PodObject): FieldProblem[] {
   return [
@@ -51,42 +52,26 @@ export function validatePodTemplate({ metadata, spec }: PodTemplate, field: stri
 }
 
 function validatePodSpec(spec: PodSpec, field: string): FieldProblem[] {
-  const { containers = [], initContainers = [], restartPolicy } = spec as Partial<PodSpec>
+  const {
+    containers = [],
+    initContainers = [],
+    restartPolicy,
+    terminationGracePeriodSeconds: graceSeconds = 30,
+  } = spec as Partial<PodSpec>
   const volumes = new Set((spec.volumes ?? []).map(({ name }) => name))
   const problems = [
     ...validateVolumes(spec.volumes ?? [], `${field}.volumes`),
-    ...validateContainers(containers, `${field}.containers`, volumes),
-    ...validateInitContainers(initContainers, containers, `${field}.initContainers`, volumes),
+    ...validateContainers(containers, `${field}.containers`, { volumes, graceSeconds }),
+    ...validateInitContainers(initContainers, containers, `${field}.initContainers`, { volumes, graceSeconds }),
   ]
   if (restartPolicy === undefined || (restartPolicy as string) === '') problems.push(required(`${field}.restartPolicy`))
   else if (!RESTART_POLICIES.includes(restartPolicy))
     problems.push(unsupported(`${field}.restartPolicy`, restartPolicy, RESTART_POLICIES))
-  const { dnsPolicy, nodeSelector } = spec as { dnsPolicy?: string; nodeSelector?: Record<string, string> }
-  if (dnsPolicy !== undefined && !DNS_POLICIES.includes(dnsPolicy))
-    problems.push(unsupported(`${field}.dnsPolicy`, dnsPolicy, DNS_POLICIES))
+  const { nodeSelector } = spec as { nodeSelector?: Record<string, string> }
+  problems.push(...validateDnsPolicy(spec, field))
   problems.push(...validateLabels(nodeSelector, `${field}.nodeSelector`))
-  problems.push(...validateNames(spec, field))
-  const deadline = spec.activeDeadlineSeconds
-  if (deadline !== undefined && (deadline < 1 || deadline > DEADLINE_SECONDS_MAX)) {
-    problems.push(
-      invalid(`${field}.activeDeadlineSeconds`, deadline, `must be between 1 and ${DEADLINE_SECONDS_MAX}, inclusive`),
-    )
-  }
+  problems.push(...validatePlacement(spec, field))
   return problems
-}
-
-function validateNames(
-  { serviceAccountName = '', nodeName = '', hostname = '', subdomain = '' }: PodSpec,
-  field: string,
-): FieldProblem[] {
-  return [
-    ...(serviceAccountName === ''
-      ? []
-      : invalids(`${field}.serviceAccountName`, serviceAccountName, subdomainErrors(serviceAccountName))),
-    ...(nodeName === '' ? [] : invalids(`${field}.nodeName`, nodeName, subdomainErrors(nodeName))),
-    ...(hostname === '' ? [] : invalids(`${field}.hostname`, hostname, dnsLabelErrors(hostname))),
-    ...(subdomain === '' ? [] : invalids(`${field}.subdomain`, subdomain, dnsLabelErrors(subdomain))),
-  ]
 }
 
 /** Templates take blanks around an image; Pods do not. */
@@ -124,12 +109,56 @@ function validateSource(volume: Volume, field: string): FieldProblem[] {
     case 'hostPath':
       return [...validateHostPath(volume.hostPath ?? { path: '' }, `${field}.hostPath`), ...more]
     case 'secret':
-      return [...((volume.secret?.secretName ?? '') === '' ? [required(`${field}.secret.secretName`)] : []), ...more]
+      return [
+        ...((volume.secret?.secretName ?? '') === '' ? [required(`${field}.secret.secretName`)] : []),
+        ...validateFiles(volume.secret, `${field}.secret`),
+        ...more,
+      ]
     case 'configMap':
-      return [...((volume.configMap?.name ?? '') === '' ? [required(`${field}.configMap.name`)] : []), ...more]
+      return [
+        ...((volume.configMap?.name ?? '') === '' ? [required(`${field}.configMap.name`)] : []),
+        ...validateFiles(volume.configMap, `${field}.configMap`),
+        ...more,
+      ]
+    case 'emptyDir':
+      return [...validateSizeLimit(volume, `${field}.emptyDir.sizeLimit`), ...more]
     default:
       return more
   }
+}
+
+function validateSizeLimit(volume: Volume, field: string): FieldProblem[] {
+  const { sizeLimit } = volume.emptyDir as { readonly sizeLimit?: string }
+  const isNegative = sizeLimit !== undefined && (billionthsOf(sizeLimit) ?? 0n) < 0n
+  return isNegative ? [forbidden(field, 'SizeLimit field must be a valid resource quantity')] : []
+}
+
+interface Files {
+  readonly defaultMode?: number
+  readonly items?: readonly { readonly key?: string; readonly path?: string; readonly mode?: number }[]
+}
+
+/** The keys of a ConfigMap or a Secret that become files. */
+function validateFiles(given: unknown, field: string): FieldProblem[] {
+  const { defaultMode, items = [] } = (given ?? {}) as Files
+  return [
+    ...validateMode(defaultMode, `${field}.defaultMode`),
+    ...items.flatMap(({ key = '', path = '', mode }, index) => {
+      const at = `${field}.items[${index}]`
+      return [
+        ...(key === '' ? [required(`${at}.key`)] : []),
+        ...(path === '' ? [required(`${at}.path`)] : []),
+        ...(path.startsWith('/') ? [invalid(`${at}.path`, path, 'must be a relative path')] : []),
+        ...(path.split('/').includes('..') ? [invalid(`${at}.path`, path, "must not contain '..'")] : []),
+        ...validateMode(mode, `${at}.mode`),
+      ]
+    }),
+  ]
+}
+
+function validateMode(mode: number | undefined, field: string): FieldProblem[] {
+  if (mode === undefined || (mode >= 0 && mode <= MODE_MAX)) return []
+  return [invalid(field, mode, 'must be a number between 0 and 0777 (octal), both inclusive')]
 }
 
 function validateHostPath({ path, type = '' }: { path: string; type?: string }, field: string): FieldProblem[] {
@@ -147,7 +176,8 @@ const UPDATABLE =
 export function validatePodUpdate(pod: PodObject, current: PodObject): FieldProblem[] {
   const before = fixedPart(current)
   const after = fixedPart(pod)
-  if (isSame(before, after)) return []
+  const deadline = validateDeadlineUpdate(pod, current)
+  if (deadline.length > 0 || isSame(before, after)) return deadline
   return [forbidden('spec', `${UPDATABLE}\n${difference(before, after)}`)]
 }
 
@@ -189,9 +219,44 @@ function difference(before: unknown, after: unknown): string {
   return [header, ...head, ...removed, ...added, ...tail].join('\n')
 }
 
+/** An active deadline may only come closer. */
+function validateDeadlineUpdate(pod: PodObject, current: PodObject): FieldProblem[] {
+  const field = 'spec.activeDeadlineSeconds'
+  const [before, after] = [current.spec.activeDeadlineSeconds, pod.spec.activeDeadlineSeconds]
+  if (before === undefined || before === after) return []
+  if (after === undefined) return [invalid(field, null, 'must not update from a positive integer to nil value')]
+  return after > before ? [invalid(field, after, 'must be less than or equal to previous value')] : []
+}
+
 /** What is odd but taken. */
 export function podSpecWarnings(spec: PodSpec | undefined, field: string): string[] {
   const grace = spec?.terminationGracePeriodSeconds
-  if (grace === undefined || grace >= 0) return []
-  return [`${field}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`]
+  const warnings = [...(spec?.initContainers ?? []).entries()].flatMap(([index, container]) =>
+    portWarnings(container, `${field}.initContainers[${index}]`),
+  )
+  for (const [index, container] of (spec?.containers ?? []).entries())
+    warnings.push(...portWarnings(container, `${field}.containers[${index}]`))
+  const { imagePullSecrets = [] } = (spec ?? {}) as { readonly imagePullSecrets?: readonly { name?: string }[] }
+  for (const [index, { name = '' }] of imagePullSecrets.entries())
+    if (name === '') warnings.unshift(`${field}.imagePullSecrets[${index}].name: invalid empty name ""`)
+  if (grace !== undefined && grace < 0)
+    warnings.push(
+      `${field}.terminationGracePeriodSeconds: must be >= 0; negative values are invalid and will be treated as 1`,
+    )
+  return warnings
+}
+
+function portWarnings({ ports = [] }: Container, field: string): string[] {
+  const first = new Map<string, number>()
+  return ports.flatMap(({ name = '', hostPort = 0, containerPort, protocol = '', hostIP = '' }, index) => {
+    const at = `${field}.ports[${index}]`
+    const key = `${protocol}/${containerPort}/${hostPort}/${hostIP}`
+    const same = first.get(key)
+    if (same === undefined) first.set(key, index)
+    const text = `{Name:${name} HostPort:${hostPort} ContainerPort:${containerPort} Protocol:${protocol} HostIP:${hostIP}}`
+    return [
+      ...(hostIP !== '' && hostPort === 0 ? [`${at}: hostIP set without hostPort: ${text}`] : []),
+      ...(same === undefined ? [] : [`${at}: duplicate port definition with ${field}.ports[${same}]`]),
+    ]
+  })
 }

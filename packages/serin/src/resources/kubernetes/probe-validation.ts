@@ -31,7 +31,8 @@ export function validateProbe(
   return problems
 }
 
-export function validateHandler(handler: Handler, field: string): FieldProblem[] {
+/** `graceSeconds`: how long the Pod takes to end, which a hook's sleep must fit into. */
+export function validateHandler(handler: Handler, field: string, graceSeconds: number = Infinity): FieldProblem[] {
   const problems: FieldProblem[] = []
   let handlers = 0
   const take = (name: string, found: () => FieldProblem[]): void => {
@@ -45,9 +46,16 @@ export function validateHandler(handler: Handler, field: string): FieldProblem[]
   if (httpGet !== undefined) take('httpGet', () => validateHttp(httpGet, `${field}.httpGet`))
   if (tcpSocket !== undefined) take('tcpSocket', () => validatePortOrName(tcpSocket.port, `${field}.tcpSocket.port`))
   if (grpc !== undefined) take('grpc', () => validatePortOrName(grpc.port, `${field}.grpc.port`))
-  if (handler.sleep !== undefined) take('sleep', () => nonNegative(`${field}.sleep.seconds`, handler.sleep?.seconds))
+  if (handler.sleep !== undefined)
+    take('sleep', () => validateSleep(handler.sleep?.seconds ?? 0, `${field}.sleep`, graceSeconds))
   if (handlers === 0) problems.push(required(field, 'must specify a handler type'))
   return problems
+}
+
+function validateSleep(seconds: number, field: string, graceSeconds: number): FieldProblem[] {
+  if (seconds >= 0 && seconds <= graceSeconds) return []
+  const why = `must be non-negative and less than terminationGracePeriodSeconds (${graceSeconds})`
+  return [invalid(field, seconds, why)]
 }
 
 function validateHttp({ path, port, scheme, httpHeaders = [] }: HttpGetAction, field: string): FieldProblem[] {
@@ -57,11 +65,11 @@ function validateHttp({ path, port, scheme, httpHeaders = [] }: HttpGetAction, f
   if (scheme !== undefined && !['HTTP', 'HTTPS'].includes(scheme)) {
     problems.push(unsupported(`${field}.scheme`, scheme, ['HTTP', 'HTTPS']))
   }
-  for (const [index, { name }] of httpHeaders.entries()) {
+  for (const { name } of httpHeaders) {
     if (!/^[-A-Za-z0-9]+$/.test(name)) {
       problems.push(
         invalid(
-          `${field}.httpHeaders[${index}]`,
+          `${field}.httpHeaders`,
           name,
           "a valid HTTP header must consist of alphanumeric characters or '-' (e.g. 'X-Header-Name', regex used for validation is '[-A-Za-z0-9]+')",
         ),

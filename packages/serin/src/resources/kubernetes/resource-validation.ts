@@ -1,10 +1,29 @@
 /** Requests and limits of a container. Pure. */
 import { qualifiedNameErrors } from './names.ts'
-import { invalid, invalids, type FieldProblem } from './problems.ts'
+import { forbidden, invalid, invalids, type FieldProblem } from './problems.ts'
 import { billionthsOf, canonicalQuantity } from './quantity.ts'
 import type { Container } from './types.ts'
 
 const STANDARD = ['cpu', 'memory', 'ephemeral-storage']
+const HUGE_PAGES = 'hugepages-'
+/** Kubernetes knows them, of namespaces and volumes. */
+const OTHER_STANDARD = [
+  'storage',
+  'pods',
+  'services',
+  'replicationcontrollers',
+  'resourcequotas',
+  'secrets',
+  'configmaps',
+  'persistentvolumeclaims',
+  'requests.cpu',
+  'requests.memory',
+  'requests.storage',
+  'requests.ephemeral-storage',
+  'limits.cpu',
+  'limits.memory',
+  'limits.ephemeral-storage',
+]
 
 export function validateResources(resources: Container['resources'], field: string): FieldProblem[] {
   const { limits = {}, requests = {} } = resources ?? {}
@@ -16,17 +35,17 @@ export function validateResources(resources: Container['resources'], field: stri
     const limit = limits[name]
     if (limit === undefined) continue
     const wanted = billionthsOf(String(quantity)) ?? 0n
-    if (wanted > (billionthsOf(String(limit)) ?? 0n)) {
+    const most = billionthsOf(String(limit)) ?? 0n
+    const isExact = isExtended(name) || name.startsWith(HUGE_PAGES)
+    if (isExact ? wanted !== most : wanted > most) {
       const shown = canonicalQuantity(String(quantity))
-      problems.push(
-        invalid(
-          `${field}.requests`,
-          shown,
-          `must be less than or equal to ${name} limit of ${canonicalQuantity(String(limit))}`,
-        ),
-      )
+      const how = isExact ? 'must be equal to' : 'must be less than or equal to'
+      problems.push(invalid(`${field}.requests`, shown, `${how} ${name} limit of ${canonicalQuantity(String(limit))}`))
     }
   }
+  const names = [...Object.keys(limits), ...Object.keys(requests)]
+  if (names.some((name) => name.startsWith(HUGE_PAGES)) && !names.includes('cpu') && !names.includes('memory'))
+    problems.push(forbidden(field, 'HugePages require cpu or memory'))
   return problems
 }
 
@@ -35,15 +54,22 @@ function validateQuantity(name: string, quantity: string, field: string): FieldP
   if ((billionthsOf(quantity) ?? 0n) < 0n) {
     problems.push(invalid(field, canonicalQuantity(quantity), 'must be greater than or equal to 0'))
   }
+  if (isExtended(name) && (billionthsOf(quantity) ?? 0n) % 1_000_000_000n !== 0n)
+    problems.push(invalid(field, canonicalQuantity(quantity), 'must be an integer'))
   return problems
+}
+
+/** A resource of somebody's own, in whole pieces. */
+function isExtended(name: string): boolean {
+  return name.includes('/') && !name.includes('kubernetes.io/')
 }
 
 function validateName(name: string, field: string): FieldProblem[] {
   const errors = qualifiedNameErrors(name)
   if (errors.length > 0) return invalids(field, name, errors)
-  if (STANDARD.includes(name) || name.startsWith('hugepages-') || name.includes('/')) return []
+  if (STANDARD.includes(name) || name.startsWith(HUGE_PAGES) || name.includes('/')) return []
   return invalids(field, name, [
-    'must be a standard resource type or fully qualified',
+    ...(OTHER_STANDARD.includes(name) ? [] : ['must be a standard resource type or fully qualified']),
     'must be a standard resource for containers',
   ])
 }

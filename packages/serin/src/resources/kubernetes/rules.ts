@@ -5,15 +5,21 @@ import { AUTOSCALER_RULES } from './autoscaler-rules.ts'
 import { CONFIG_MAP_RULES, SECRET_RULES } from './config-rules.ts'
 import { DEFINITION_RULES } from './definition-rules.ts'
 import { ENDPOINT_SLICE_RULES, ENDPOINTS_RULES } from './endpoint-rules.ts'
-import { validateMetadata } from './metadata.ts'
+import { validateFinalizer, validateMetadata } from './metadata.ts'
 import { admitPod, defaultPod, defaultPodSpec, qosClass } from './pod-defaults.ts'
 import { podSpecWarnings, validatePod, validatePodUpdate } from './pod-validation.ts'
-import { invalid, type FieldProblem } from './problems.ts'
+import { ipErrors } from './names.ts'
+import { invalid, invalids, type FieldProblem } from './problems.ts'
 import { SERVICE_RULES } from './service-rules.ts'
 import { isCustom } from './custom.ts'
 import type { KindRules } from './kind-rules.ts'
 import type { EventObject, NamespaceObject, PodObject } from './types.ts'
 import { DEPLOYMENT_RULES, REPLICA_SET_RULES } from './workload-rules.ts'
+
+interface PodAddresses {
+  readonly podIP?: string
+  readonly podIPs?: readonly { readonly ip?: string }[]
+}
 
 const POD_RULES: KindRules<PodObject> = {
   convert(pod) {
@@ -22,12 +28,18 @@ const POD_RULES: KindRules<PodObject> = {
   defaults(pod) {
     defaultPodSpec(pod.spec)
     defaultPod(pod)
+    const { terminationGracePeriodSeconds: grace = 0 } = pod.spec
+    if (grace < 0) pod.spec.terminationGracePeriodSeconds = 1
   },
   prepareCreate(pod) {
     admitPod(pod)
     pod.status = { phase: 'Pending', qosClass: qosClass(pod) }
   },
   validate: validatePod,
+  validateStatus: ({ status }) => {
+    const { podIP, podIPs = podIP === undefined ? [] : [{ ip: podIP }] } = (status ?? {}) as PodAddresses
+    return podIPs.flatMap(({ ip = '' }, index) => invalids(`status.podIPs[${index}]`, ip, ipErrors(ip)))
+  },
   validateUpdate: validatePodUpdate,
   warnings: ({ spec }) => podSpecWarnings(spec, 'spec'),
 }
@@ -44,19 +56,36 @@ const NAMESPACE_RULES: KindRules<NamespaceObject> = {
   defaults({ metadata }) {
     metadata.labels = { ...metadata.labels, 'kubernetes.io/metadata.name': metadata.name }
   },
-  validate: ({ metadata }) => validateMetadata(metadata, 'label'),
+  validate: ({ metadata, spec }) => [
+    ...validateMetadata(metadata, 'label'),
+    ...(spec?.finalizers ?? []).flatMap((finalizer) => validateNamespaceFinalizer(finalizer)),
+  ],
+}
+
+function validateNamespaceFinalizer(finalizer: string): FieldProblem[] {
+  return validateFinalizer(finalizer, 'spec.finalizers').map((problem) => ({ ...problem, field: 'spec.finalizers' }))
 }
 
 const EVENT_RULES: KindRules<EventObject> = {
   validate: ({ metadata, involvedObject }) => [
     ...validateMetadata(metadata, 'subdomain'),
-    ...((involvedObject?.namespace ?? 'default') === metadata.namespace || (involvedObject?.namespace ?? '') === ''
+    ...((involvedObject?.namespace ?? 'default') === metadata.namespace
       ? []
-      : [invalid('involvedObject.namespace', involvedObject.namespace, 'does not match event.namespace')]),
+      : [invalid('involvedObject.namespace', involvedObject?.namespace ?? '', 'does not match event.namespace')]),
   ],
 }
 
 const PLAIN_RULES: KindRules = { validate: ({ metadata }) => validateMetadata(metadata, 'subdomain') }
+const LEASE_RULES: KindRules = {
+  validate: ({ metadata, spec }) => {
+    const { leaseDurationSeconds: seconds } = (spec ?? {}) as { readonly leaseDurationSeconds?: number }
+    const problems = validateMetadata(metadata, 'subdomain')
+    if (seconds !== undefined && seconds <= 0)
+      problems.push(invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0'))
+    return problems
+  },
+}
+
 const CUSTOM_RULES: KindRules = {
   validate: (object) => [...validateCustomShape(object), ...validateMetadata(object.metadata, 'subdomain')],
 }
@@ -86,6 +115,7 @@ const RULES: Readonly<Record<string, AnyRules>> = {
   'apps/Deployment': DEPLOYMENT_RULES,
   'apps/ReplicaSet': REPLICA_SET_RULES,
   'discovery.k8s.io/EndpointSlice': ENDPOINT_SLICE_RULES,
+  'coordination.k8s.io/Lease': LEASE_RULES,
   'autoscaling/HorizontalPodAutoscaler': AUTOSCALER_RULES,
   'apiextensions.k8s.io/CustomResourceDefinition': DEFINITION_RULES,
 }

@@ -57,9 +57,7 @@ function allocateAddress(spec: FullSpec, taken: Taken, range: string): FieldProb
     const address = freeAddress(range, taken.addresses)
     return address === undefined ? [failed('', 'range is full')] : setAddress(spec, address)
   }
-  if (!inRange(wanted, range)) {
-    return [failed(wanted, `the provided IP (${wanted}) is not in the valid range. The range of valid IPs is ${range}`)]
-  }
+  if (!inRange(wanted, range)) return [failed(wanted, 'the provided network does not match the current range')]
   return taken.addresses.has(wanted) ? [failed(wanted, 'provided IP is already allocated')] : setAddress(spec, wanted)
 }
 

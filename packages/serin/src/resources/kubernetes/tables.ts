@@ -123,7 +123,7 @@ const TABLES: Readonly<Record<string, Table>> = {
       column('Message'),
       wide('First Seen'),
       wide('Count'),
-      wide('Name'),
+      column('Name', { format: 'name', priority: 1 }),
     ],
     cells: (object, now) => eventCells(object as unknown as Loose, now),
   },

@@ -42,8 +42,23 @@ export const DEPLOYMENT_RULES: KindRules<DeploymentObject> = {
   },
   validate: ({ metadata, spec }) => [...validateMetadata(metadata, 'subdomain'), ...validateDeploymentSpec(spec)],
   validateUpdate: ({ spec }, current) => immutableSelector(spec.selector, current.spec.selector),
+  validateStatus: ({ status }) => validateCounts(status ?? {}),
   warnings: ({ spec }) => podSpecWarnings(spec.template?.spec, 'spec.template.spec'),
   generation: { countsAnnotations: true },
+}
+
+/** No Pod is counted that is not there. */
+function validateCounts(status: NonNullable<DeploymentObject['status']>): FieldProblem[] {
+  const { replicas = 0, updatedReplicas = 0, readyReplicas = 0, availableReplicas = 0 } = status
+  const counts = { replicas, updatedReplicas, readyReplicas, availableReplicas }
+  const problems = Object.entries(counts).flatMap(([name, count]) => nonNegative(`status.${name}`, count))
+  const above = 'cannot be greater than status.replicas'
+  if (updatedReplicas > replicas) problems.push(invalid('status.updatedReplicas', updatedReplicas, above))
+  if (readyReplicas > replicas) problems.push(invalid('status.readyReplicas', readyReplicas, above))
+  if (availableReplicas > replicas) problems.push(invalid('status.availableReplicas', availableReplicas, above))
+  if (availableReplicas > readyReplicas)
+    problems.push(invalid('status.availableReplicas', availableReplicas, 'cannot be greater than readyReplicas'))
+  return problems
 }
 
 export const REPLICA_SET_RULES: KindRules<ReplicaSetObject> = {
@@ -118,7 +133,7 @@ function validateTemplate(template: PodTemplate, selector: LabelSelector | undef
   }
   problems.push(...validatePodTemplate(template, field))
   const { restartPolicy, activeDeadlineSeconds } = template.spec
-  if (restartPolicy !== 'Always' && ['OnFailure', 'Never'].includes(restartPolicy ?? '')) {
+  if (restartPolicy !== 'Always' && ((restartPolicy ?? '') as string) !== '') {
     problems.push(unsupported(`${field}.spec.restartPolicy`, restartPolicy, ['Always']))
   }
   if (activeDeadlineSeconds !== undefined) {
@@ -131,7 +146,14 @@ function validateTemplate(template: PodTemplate, selector: LabelSelector | undef
 
 /** As Go writes it: maps in the order of their keys. */
 function shown(selector: LabelSelector | undefined): unknown {
-  return selector?.matchLabels === undefined ? selector : { ...selector, matchLabels: sorted(selector.matchLabels) }
+  if (selector === undefined) return undefined
+  const { matchLabels, matchExpressions } = selector
+  return {
+    ...(matchLabels === undefined ? {} : { matchLabels: sorted(matchLabels) }),
+    ...(matchExpressions === undefined
+      ? {}
+      : { matchExpressions: matchExpressions.map((one) => ({ ...one, key: one.key ?? '' })) }),
+  }
 }
 
 function sorted(labels: Readonly<Record<string, string>> | undefined): unknown {
@@ -170,7 +192,7 @@ function validateSelector(selector: LabelSelector, field: string): FieldProblem[
     }
     if (!SELECTOR_OPERATORS.includes(operator))
       problems.push(invalid(`${at}.operator`, operator, 'not a valid selector operator'))
-    problems.push(...invalids(`${at}.key`, key, qualifiedNameErrors(key ?? '')))
+    problems.push(...invalids(`${at}.key`, key ?? '', qualifiedNameErrors(key ?? '')))
     for (const [position, value] of values.entries()) {
       problems.push(...invalids(`${at}.values[${position}]`, value, labelValueErrors(value)))
     }

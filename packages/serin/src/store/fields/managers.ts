@@ -90,7 +90,7 @@ export function afterApply(
   writer: Writer & { readonly force: boolean },
 ): KubeObject {
   const type = typeOf(kind)
-  const config = comparable(applied)
+  const config = partOf(kind, comparable(applied), writer.subresource)
   const base = decodeEntries(live?.metadata) ?? []
   const identity = {
     manager: writer.manager,
@@ -123,6 +123,21 @@ export function afterApply(
     isEmpty(difference(previous.set, set))
   const mine: Entry = { ...identity, time: isSame ? previous.time : writer.now, set }
   return withEntries({ ...pruned, metadata }, [...left, mine])
+}
+
+/** The half of an object that a request may write: what it says of the other half is as if it were not said. */
+function partOf(kind: Kind, { metadata, status, ...rest }: KubeObject, subresource: string | undefined): KubeObject {
+  if (subresource !== 'status') {
+    const isWithout = status === undefined || kind.subresources.includes('status')
+    return isWithout ? { ...rest, metadata } : { ...rest, metadata, status }
+  }
+  const { name, namespace } = metadata
+  return {
+    apiVersion: rest.apiVersion,
+    kind: rest.kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    ...(status === undefined ? {} : { status }),
+  }
 }
 
 /** What an apply does not speak of: it stays as the server has it. */

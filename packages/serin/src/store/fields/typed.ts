@@ -12,7 +12,7 @@ type Fields = Record<string, unknown>
 
 /** What a place in an object is. */
 type Type =
-  | { readonly type: 'leaf' }
+  | { readonly type: 'leaf'; readonly scalar?: 'number' | 'string' | 'boolean' }
   /** Fields by name; `isField` for those the type itself has, not the user. */
   | {
       readonly type: 'map'
@@ -24,6 +24,9 @@ type Type =
   | { readonly type: 'set' }
 
 const LEAF: Type = { type: 'leaf' }
+const NUMBER: Type = { type: 'leaf', scalar: 'number' }
+const STRING: Type = { type: 'leaf', scalar: 'string' }
+const BOOLEAN: Type = { type: 'leaf', scalar: 'boolean' }
 /** Of what has no schema: maps by field, all else in one piece. Deduced from the value. */
 const UNTYPED: Type = { type: 'map', field: () => UNTYPED, isField: () => false, isStruct: false }
 
@@ -49,7 +52,10 @@ function customType(kind: Kind): Type {
 }
 
 function typeFrom(given: Schema): Type {
+  if (given.$ref === undefined && given.type === 'string' && given.format === undefined) return STRING
   const schema = resolved(given)
+  if (schema.type === 'integer' || schema.type === 'number') return NUMBER
+  if (schema.type === 'boolean') return BOOLEAN
   if (schema.type === 'array') return listType(schema)
   if (schema.type !== 'object' || schema['x-kubernetes-map-type'] === 'atomic') return LEAF
   const { properties, additionalProperties } = schema
@@ -228,7 +234,7 @@ export function mergeInto(given: Type, live: unknown, applied: unknown): unknown
   return applied
 }
 
-/** In the order of what is applied, with what only the live list has kept before what it stood before. */
+/** What only the live list has keeps its place among what both have, which comes in the order of what is applied. */
 function mergeLists(
   type: Extract<Type, { type: 'keyed-list' | 'set' }>,
   live: readonly unknown[],
@@ -237,16 +243,36 @@ function mergeLists(
   const item = type.type === 'keyed-list' ? type.item : LEAF
   const old = new Map(live.map((entry) => [entryElement(type, entry), entry]))
   const now = new Map(applied.map((entry) => [entryElement(type, entry), entry]))
-  const liveOnly = [...old.keys()].filter((element) => !now.has(element))
-  const place = new Map([...old.keys()].map((element, index) => [element, index]))
+  const shared = [...now.keys()].filter((element) => old.has(element))
+  const left = [...old.keys()]
+  const right = [...now.keys()]
+  const done = new Set<string>()
   const result: unknown[] = []
-  for (const [element, entry] of now) {
-    const at = place.get(element)
-    while (at !== undefined && liveOnly.length > 0 && (place.get(liveOnly[0] ?? '') ?? 0) < at)
-      result.push(old.get(liveOnly.shift() ?? ''))
-    result.push(mergeInto(item, old.get(element), entry))
+  const takeApplied = (element: string): void => {
+    result.push(mergeInto(item, old.get(element), now.get(element)))
+    done.add(element)
+    right.shift()
+    if (shared[0] === element) shared.shift()
   }
-  return [...result, ...liveOnly.map((element) => old.get(element))]
+  while (left.length > 0 || right.length > 0) {
+    const [mine, theirs] = [left[0], right[0]]
+    if (mine !== undefined && !now.has(mine)) {
+      result.push(old.get(mine))
+      left.shift()
+    } else if (
+      mine === undefined ||
+      mine === theirs ||
+      theirs === undefined ||
+      mine === shared[0] ||
+      shared.length === 0
+    ) {
+      if (mine === theirs || (mine !== undefined && done.has(mine))) left.shift()
+      if (theirs !== undefined) takeApplied(theirs)
+    } else {
+      left.shift() // Comes later, with what is applied.
+    }
+  }
+  return result
 }
 
 /** A value without the members of a set, but for what `keep` holds at or below them. Lists and maps that are left empty go too. */
@@ -296,8 +322,24 @@ export function misfit(given: Type, value: unknown, path: string): string | unde
       if (found !== undefined) return found
     }
   }
-  if (type.type === 'keyed-list' || type.type === 'set') return listMisfit(type, value, path)
-  return undefined
+  if (type.type === 'leaf') return scalarMisfit(type.scalar, value, path)
+  return type.type === 'map' ? undefined : listMisfit(type, value, path)
+}
+
+function scalarMisfit(
+  scalar: Extract<Type, { type: 'leaf' }>['scalar'],
+  value: unknown,
+  path: string,
+): string | undefined {
+  if (scalar === undefined || value === null || value === undefined || typeof value === scalar) return undefined
+  if (scalar === 'number') return `${path}: expected numeric (int or float), got ${goType(value)}`
+  return `${path}: expected ${scalar}, got ${isMap(value) || Array.isArray(value) ? goType(value) : JSON.stringify(value)}`
+}
+
+function goType(value: unknown): string {
+  if (Array.isArray(value)) return '[]interface {}'
+  if (isMap(value)) return 'map[string]interface {}'
+  return typeof value === 'boolean' ? 'bool' : 'string'
 }
 
 function listMisfit(
