@@ -150,6 +150,24 @@ test('bodies go both ways, with and without a length, larger than the windows', 
   })
 })
 
+test('an answer that comes before the body ends its stream, and only that', async () => {
+  await apply({ routes: [] })
+  await withSession(async (session) => {
+    for (let index = 0; index < 8; index++) {
+      const stream = session.request({ ':path': '/none', ':method': 'POST' })
+      const closed = new Promise((resolve) => stream.once('close', resolve))
+      let status: number | undefined
+      stream.on('response', (fields) => (status = fields[':status']))
+      stream.on('error', () => undefined)
+      stream.resume()
+      stream.end(Buffer.alloc(600_000))
+      await closed
+      assert.equal(status, 404)
+    }
+    assert.equal(session.destroyed, false)
+  })
+})
+
 test('TLS clients choose HTTP/2 by ALPN, where the Host offers it', async () => {
   await apply({
     listeners: [listener('secure', { protocol: 'https', virtualHosts: ['a.test'] })],

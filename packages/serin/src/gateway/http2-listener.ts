@@ -5,10 +5,11 @@ import { requestHeadOf, type RawFields } from '../wire/http2-fields.ts'
 import { Http2ServerLink } from '../wire/http2-server-link.ts'
 import type { DataPlane, Guest, ListenerState, SecureClient } from './data-plane.ts'
 
-/** SETTINGS entries in a frame, PINGs and SETTINGS without an answer, frames that are no frames. */
+/** SETTINGS entries in a frame, PINGs and SETTINGS without an answer. */
 const SETTINGS_MAX = 32
 const PINGS_MAX = 10
-const INVALID_FRAMES_MAX = 20
+/** Frames that do not belong. DATA under way to a stream that was answered early counts too, a window's worth each time, so this is not small. */
+const INVALID_FRAMES_MAX = 1000
 export class Http2Session implements Guest {
   readonly listener: ListenerState
   readonly peerAddress: string
