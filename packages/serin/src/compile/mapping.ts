@@ -153,10 +153,10 @@ function readRedirect(spec: MappingSpec, options: ServiceOptions, report: Report
   }
 }
 
-/** path before prefix before regex, where more than one is given. */
+/** path before prefix before regex, where more than one is given; an empty text is none. */
 function redirectPath(spec: MappingSpec, report: Report): Redirect['path'] {
   const given = (['path_redirect', 'prefix_redirect', 'regex_redirect'] as const).filter(
-    (field) => spec[field] !== undefined,
+    (field) => (spec[field] ?? '') !== '',
   )
   for (const ignored of given.slice(1)) {
     report.warning('two-redirects', `${given[0]} and ${ignored} are both set; ${ignored} is ignored`, {
@@ -164,8 +164,8 @@ function redirectPath(spec: MappingSpec, report: Report): Redirect['path'] {
     })
   }
   const { path_redirect: path, prefix_redirect: prefix, regex_redirect: regex } = spec
-  if (path !== undefined) return { kind: 'path', value: path }
-  if (prefix !== undefined) return { kind: 'prefix', value: prefix }
+  if (path !== undefined && path !== '') return { kind: 'path', value: path }
+  if (prefix !== undefined && prefix !== '') return { kind: 'prefix', value: prefix }
   if (regex?.pattern === undefined) return { kind: 'same' }
   return { kind: 'regex', pattern: regex.pattern, substitution: regex.substitution ?? '' }
 }
