@@ -1,7 +1,7 @@
 /** Clusters: what Mappings ask for, with the endpoints that there are now. */
 import type { Cluster, Endpoint, UpstreamTls } from '../model/cluster.ts'
 import type { Diagnostic } from '../resources/diagnostic.ts'
-import { suggest } from '../resources/suggest.ts'
+import { ServiceNames } from './service-names.ts'
 import type { ServiceEndpoints, ServiceIndex } from './endpoints.ts'
 import type { ClusterPlan } from './plan.ts'
 import { OrderKeeper } from './order.ts'
@@ -22,6 +22,7 @@ interface Known {
 /** Keeps each Cluster from compile to compile while nothing in it changes. */
 export class ClusterTable {
   #known = new Map<string, Known>()
+  readonly #names = new ServiceNames()
   readonly #order = new OrderKeeper<Cluster>(
     ({ name }) => name,
     ({ name }) => name,
@@ -35,6 +36,7 @@ export class ClusterTable {
       const taken = first.get(plan.name)
       if (taken === undefined || plan.orderKey < taken.orderKey) first.set(plan.name, plan)
     }
+    this.#names.refresh([...context.services.keys()])
     const next = new Map<string, Known>()
     const diagnostics: Diagnostic[] = []
     for (const [name, plan] of first) {
@@ -50,7 +52,7 @@ export class ClusterTable {
   #build(plan: ClusterPlan, context: ClusterContext): Known {
     const before = this.#known.get(plan.name)
     const report = new Report(plan.origin)
-    const source = sourceOf(plan, context, report)
+    const source = sourceOf(plan, context, this.#names, report)
     const tls = tlsOf(plan, context, report)
     const { diagnostics } = report
     if (before?.plan === plan && isSameSource(before.cluster.source, source) && before.cluster.tls === tls) {
@@ -88,12 +90,12 @@ function clusterOf(plan: ClusterPlan, source: Cluster['source'], tls: UpstreamTl
 const NO_ENDPOINTS: readonly never[] = []
 
 /** A literal address, a Service's endpoints, or a name that the workers resolve. */
-function sourceOf(plan: ClusterPlan, context: ClusterContext, report: Report): Cluster['source'] {
+function sourceOf(plan: ClusterPlan, context: ClusterContext, names: ServiceNames, report: Report): Cluster['source'] {
   const { port } = plan.service
   const { address, serviceKey: key } = plan.service
   if (address !== undefined) return { kind: 'endpoints', endpoints: literalEndpoints(address, port) }
   const service = key === undefined ? undefined : context.services.get(key)
-  if (service === undefined) return unknownSource(plan, key, context, report)
+  if (service === undefined) return unknownSource(plan, key, names, report)
   const { externalName } = service
   if (externalName !== undefined) return dnsSource(plan, externalName)
   const endpoints = service.at(port, !plan.service.portGiven)
@@ -116,20 +118,26 @@ function literalEndpoints(address: string, port: number): readonly Endpoint[] {
   return endpoints
 }
 
+/** Not one that only a name server could know. */
+function isServiceName(host: string, namespace: string, names: ServiceNames): boolean {
+  const [, second, third, ...rest] = host.split('.')
+  if (second === undefined) return host !== 'localhost'
+  if (third === undefined) return second === namespace || names.hasNamespace(second)
+  return third === 'svc' && (rest.length === 0 || rest.join('.') === 'cluster.local')
+}
+
 function unknownSource(
   plan: ClusterPlan,
   key: string | undefined,
-  context: ClusterContext,
+  names: ServiceNames,
   report: Report,
 ): Cluster['source'] {
   const { host } = plan.service
-  const isName = !host.includes('.') && host !== 'localhost'
-  if (isName && key !== undefined) {
-    const name = host.split('.')[0]!
-    const names = [...context.services.keys()].map((known) => known.split('/')[1]!)
+  if (key !== undefined && isServiceName(host, plan.origin.namespace, names)) {
+    const nearest = names.nearest(key)
     report.warning('unknown-service', `no Service is named "${host}"`, {
       path: ['spec', plan.origin.kind === 'AuthService' ? 'auth_service' : 'service'],
-      suggestion: suggest(name, names),
+      suggestion: nearest === undefined ? undefined : `${nearest}${/\..*/.exec(host)?.[0] ?? ''}`,
       notes: ['its requests get 503 until there is one'],
     })
     if (plan.resolver === 'endpoint') return { kind: 'endpoints', endpoints: NO_ENDPOINTS }

@@ -25,7 +25,7 @@ export function lintManifests(manifests: readonly Manifest[], options: LintOptio
   const result = createCompiler(options).compile({ objects })
   const found = [
     ...manifests.flatMap((manifest) => manifest.diagnostics),
-    ...result.diagnostics.map((diagnostic) => escalate(diagnostic, objects)),
+    ...result.diagnostics.map(escalator(objects)),
     ...lintGroups(result, objects),
     ...lintWorkloads(objects.flatMap(usable)),
   ]
@@ -51,18 +51,22 @@ function withoutRepeats(objects: readonly KubeObject[]): KubeObject[] {
 }
 
 /** Files that bring their own Services name all that there are, so a name that is not among them is a mistake. */
-function escalate(diagnostic: Diagnostic, objects: readonly KubeObject[]): Diagnostic {
-  if (diagnostic.code !== 'unknown-service' && diagnostic.code !== 'unknown-port') return diagnostic
-  const services = objects.filter(({ kind }) => kind === 'Service').map(({ metadata }) => metadata.name)
-  if (diagnostic.code === 'unknown-port') return { ...diagnostic, severity: 'error' }
-  if (services.length === 0 && !objects.some(({ kind }) => kind === 'Deployment')) return diagnostic
+function escalator(objects: readonly KubeObject[]): (diagnostic: Diagnostic) => Diagnostic {
+  const namesOf = (wanted: string): string[] =>
+    objects.filter(({ kind }) => kind === wanted).map(({ metadata }) => metadata.name)
+  const services = namesOf('Service')
+  const deployments = new Set(namesOf('Deployment'))
   const found = services.length === 0 ? 'none' : services.slice(0, SERVICES_SHOWN_MAX).join(', ')
-  const [, name] = /"([^".]+)/.exec(diagnostic.message) ?? []
-  const isDeployment = objects.some(({ kind, metadata }) => kind === 'Deployment' && metadata.name === name)
-  const advice = isDeployment
-    ? `There is a Deployment "${name}": it needs a Service`
-    : 'A host outside? Write its address, or a name with a dot'
-  return { ...diagnostic, severity: 'error', notes: [`found: ${found}. ${advice}`] }
+  return (diagnostic) => {
+    if (diagnostic.code === 'unknown-port') return { ...diagnostic, severity: 'error' }
+    const isKnown = services.length > 0 || deployments.size > 0
+    if (diagnostic.code !== 'unknown-service' || !isKnown) return diagnostic
+    const [, name = ''] = /"([^".]+)/.exec(diagnostic.message) ?? []
+    const advice = deployments.has(name)
+      ? `There is a Deployment "${name}": it needs a Service`
+      : 'A host outside? Write its address, or a name with a dot'
+    return { ...diagnostic, severity: 'error', notes: [`found: ${found}. ${advice}`] }
+  }
 }
 
 const SERVICES_SHOWN_MAX = 10

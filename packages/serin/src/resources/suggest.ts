@@ -10,7 +10,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   let bestDistance = Math.max(2, Math.floor(word.length / 3)) + 1
   for (const candidate of candidates) {
     if (Math.abs(candidate.length - word.length) >= bestDistance) continue
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase())
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase(), bestDistance)
     // A two-letter word is two edits away from everything.
     if (distance < bestDistance && distance < Math.max(word.length, 2)) {
       best = candidate
@@ -20,8 +20,9 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   return best
 }
 
-/** Damerau-Levenshtein with adjacent transpositions (optimal string alignment): `wieght` is one edit from `weight`. Pure. */
-function editDistance(left: string, right: string): number {
+/** Damerau-Levenshtein with adjacent transpositions (optimal string alignment): `wieght` is one edit from `weight`.
+ * At least `limit` where it cannot be less. Pure. */
+function editDistance(left: string, right: string, limit: number): number {
   let beforeLast: number[] = []
   let last = Array.from({ length: right.length + 1 }, (_, index) => index)
   for (let row = 1; row <= left.length; row++) {
@@ -33,6 +34,7 @@ function editDistance(left: string, right: string): number {
       if (row > 1 && column > 1 && swapped) cost = Math.min(cost, beforeLast[column - 2]! + 1)
       current.push(cost)
     }
+    if (Math.min(...current) >= limit && Math.min(...last) >= limit) return limit
     beforeLast = last
     last = current
   }
