@@ -8,6 +8,7 @@ import { Namespace, Node } from '../src/resources/kinds.ts'
 import { startWorkloads, type Workloads } from '../src/workloads/workloads.ts'
 import { ADMIN, openTestApi, type TestApi } from './api-process.ts'
 import { documentedDifferences, isMap, matchesText, readCases } from './recorded.ts'
+import { kubectlBinary } from './support/kubectl-binary.ts'
 import { StandIn } from './workloads-standin.ts'
 
 interface Step {
@@ -41,15 +42,9 @@ interface Result {
 const COMMAND_MS_MAX = 60_000
 const CASE_MS_MAX = 240_000
 
-const kubectl = findKubectl()
-const documented = documentedDifferences()
-
 /** The version of the recordings where it is, else any that is recent enough. */
-function findKubectl(): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/lib/google-cloud-sdk/bin']
-  const names = ['kubectl.1.32', 'kubectl']
-  return names.flatMap((name) => directories.map((directory) => join(directory, name))).find((path) => existsSync(path))
-}
+const kubectl = kubectlBinary([32])
+const documented = documentedDifferences()
 
 if (kubectl === undefined) {
   test(
@@ -173,8 +168,8 @@ function run({ cmd, stdin }: Step, home: string): Promise<Result> {
   })
 }
 
-/** kubectl's own remark about a wait whose end is its beginning: when the machine is busy. */
-const SHORT_WATCH = /^W\d{4} .*very short watch/
+/** kubectl's own remarks about a wait whose end is its beginning: when the machine is busy. */
+const SHORT_WATCH = /^(?:W\d{4} .*very short watch|E\d{4} .*Failed to watch .*context deadline exceeded)/
 /** A row of `get hpa`: how many Pods the autoscaler saw, which is none until it looks for the first time. */
 const AUTOSCALER_ROW = /(  Deployment\/\S+  .*  \d+  \d+  )\d+(  \S+)$/
 

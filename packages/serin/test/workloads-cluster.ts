@@ -1,7 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, join } from 'node:path'
+import { join } from 'node:path'
 import { certificatesIn } from '../src/api/certificates.ts'
 import { writeKubeconfig } from '../src/api/kubeconfig.ts'
 import { startApi, type Api } from '../src/api/server.ts'
@@ -10,6 +10,7 @@ import type { NamespaceObject } from '../src/resources/kubernetes/types.ts'
 import { openEmbeddedStore, type EmbeddedStore } from '../src/store/embedded.ts'
 import type { RuntimeChoice } from '../src/workloads/choices.ts'
 import { startWorkloads, type Workloads } from '../src/workloads/workloads.ts'
+import { kubectlBinary } from './support/kubectl-binary.ts'
 
 /** A control plane for tests: the real store, API and controllers in this process, and the real kubectl against it. */
 export interface Cluster {
@@ -33,12 +34,7 @@ export interface CommandResult {
 const TOKEN = 'test-token-of-an-administrator'
 
 /** Where a kubectl is; undefined on a machine without one. */
-export function findKubectl(): string | undefined {
-  const directories = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/lib/google-cloud-sdk/bin']
-  // A wrapper that chooses among versions would ask the server first: take one that is itself.
-  const names = ['kubectl.1.33', 'kubectl.1.32', 'kubectl']
-  return names.flatMap((name) => directories.map((directory) => join(directory, name))).find((path) => existsSync(path))
-}
+export const findKubectl = (): string | undefined => kubectlBinary([33, 32])
 
 export async function startCluster(runtime: RuntimeChoice): Promise<Cluster> {
   // In memory where there is such a place: other tests wait for the same disk.
