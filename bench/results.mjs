@@ -7,7 +7,7 @@ import { CASES } from './cases.mjs'
 const FILE = join(import.meta.dirname, 'results.md')
 const INTRODUCTION = `# Results
 
-Made by \`npm run bench -- --full\`. All proxies of a case run at once and take turns; figures are medians over the rounds, ± half their range.
+Made by \`npm run bench\`; how many rounds, and of how long, stands with each case. All proxies of a case run at once and take turns; figures are medians over the rounds, ± half their range.
 CPU is user and system time of all processes of a proxy, from \`/proc\`, over the requests that were answered. Compare ratios: absolute figures
 are this machine's, and what else it had to do shows beside the date.`
 
