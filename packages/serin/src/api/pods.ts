@@ -8,6 +8,7 @@ import { Pod } from '../resources/kinds.ts'
 import type { KubeObject } from '../resources/object.ts'
 import type { EmbeddedStore } from '../store/embedded.ts'
 import { StoreError } from '../store/store.ts'
+import type { LogOptions } from '../workloads/pods/access.ts'
 import { readBody } from './body.ts'
 import { serveExec } from './exec.ts'
 import { deleteOptions, integer, isTrue } from './options.ts'
@@ -15,20 +16,6 @@ import { servePortForward } from './port-forward.ts'
 import { keyOf, missing, type Answer, type ResourceRequest } from './resources.ts'
 import type { ResourceRoute } from './route.ts'
 import { noSuchResource, notAllowed } from './status.ts'
-
-export interface LogOptions {
-  readonly container: string
-  /** Goes on with what is written later, until the consumer stops or the container has ended. */
-  readonly follow: boolean
-  /** Of the instance before the last restart. */
-  readonly previous: boolean
-  /** Every line begins with its RFC 3339 time. */
-  readonly timestamps: boolean
-  readonly tailLines?: number
-  readonly limitBytes?: number
-  /** Only what was written since. */
-  readonly since?: Date
-}
 
 export interface ExecOptions {
   readonly container: string

@@ -2,27 +2,8 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import type { KubeObject } from '../resources/object.ts'
+import { CERTIFICATE as CERT, KEY } from '../../test/emissary/certificate.ts'
 import { createCompiler } from './compile.ts'
-
-/** A self-signed certificate for nobody, valid until 2126, and its key: only its form is looked at. */
-const CERT = `-----BEGIN CERTIFICATE-----
-MIIBfzCCASWgAwIBAgIUIRW1WJrJp8iIPwUp67ep/gDs0D0wCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJZWNoby50ZXN0MCAXDTI2MTEyNTE0NDAyMFoYDzIxMjYxMTAx
-MTQ0MDIwWjAUMRIwEAYDVQQDDAllY2hvLnRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAAQVfDpv8Qyv6RG1w5jtMFM3W0tDfUPAwEKQx/BhIoncOzg1LRiFBX1F
-caE0wrxEJIQtLExEahGaxPfGQesmi5ewo1MwUTAdBgNVHQ4EFgQUk1/oAwQoUGMW
-4aGnkp9QFZI3zjUwHwYDVR0jBBgwFoAUk1/oAwQoUGMW4aGnkp9QFZI3zjUwDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiBLI3zny6WZ0dbAOYyqwsv8
-awXddX7kizAPgDmNnHfcSQIhAKLnnWr02/rCjq1+NpPK/+lZFyCWAYFA0k/A1owi
-wbLO
------END CERTIFICATE-----
-`
-const KEY = `-----BEGIN PRIVATE KEY-----
-MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQggZY1ticmKwSRB/rv
-/ShhwZCK/gAKLPuoQXsS0/N790OhRANCAAQVfDpv8Qyv6RG1w5jtMFM3W0tDfUPA
-wEKQx/BhIoncOzg1LRiFBX1FcaE0wrxEJIQtLExEahGaxPfGQesmi5ew
------END PRIVATE KEY-----
-`
 
 const CRL = `-----BEGIN X509 CRL-----
 MIGtMFUCAQEwCgYIKoZIzj0EAwIwFDESMBAGA1UEAwwJZWNoby50ZXN0Fw0yNjEx

@@ -17,6 +17,7 @@ export interface PodAccess {
 
 export interface LogOptions {
   readonly container: string
+  /** Goes on with what is written later, until the consumer stops or the container has ended. */
   readonly follow: boolean
   /** The log of the container before its last restart. */
   readonly previous: boolean
